@@ -1,0 +1,1 @@
+"""How it runs: the `liaison` command, settings, the embedded stack, provisioning, verification."""

@@ -1,0 +1,1 @@
+"""The bureau's side: publisher, outbox, importers of foreign formats, traffic simulator."""

@@ -1,0 +1,196 @@
+"""Record headers: a record's origin, what travels on to desks, why a record was refused.
+
+The origin header lets a record whose body can't be decoded still be booked in its account. The
+refusal headers stand in the `__streams.errors.*` family that Kafka Streams writes, so its tools
+read them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.errors import PermanentError
+
+__all__ = [
+    "ORIGIN_HEADER",
+    "REFUSAL_PREFIX",
+    "REPLAY_HEADER",
+    "Disposition",
+    "Headers",
+    "Origin",
+    "Refusal",
+    "delivered_headers",
+    "header",
+    "read_refusal",
+    "refusal_headers",
+    "replay_headers",
+]
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+ORIGIN_HEADER = "liaison-origin"
+REPLAY_HEADER = "liaison-replay-of"
+REFUSAL_PREFIX = "__streams.errors."
+_DELIVERED = frozenset(
+    {
+        "baggage",
+        "liaison-key-id",
+        "liaison-origin",
+        "liaison-signature",
+        "liaison-signature-algorithm",
+        "traceparent",
+        "tracestate",
+    }
+)
+_MAX_DELIVERED = 16
+_MAX_DELIVERED_BYTES = 4096
+_SYSTEM = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
+_MAX_ORIGIN_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who handed a record over, and under which number."""
+
+    bureau: str
+    system: str
+    lane: str
+    epoch: int
+    sequence: int
+    event_id: str
+
+    def pack(self) -> bytes:
+        return (
+            f"1;{self.bureau};{self.system};{self.lane};{self.epoch};{self.sequence};{self.event_id}"
+        ).encode("ascii")
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Origin:
+        """Read a packed origin.
+
+        Raises:
+            PermanentError: it is not one.
+        """
+        try:
+            if len(packed) > _MAX_ORIGIN_BYTES:
+                raise ValueError(f"{len(packed)} bytes")
+            form, bureau, system, lane, epoch, sequence, event_id = packed.decode("ascii").split(
+                ";"
+            )
+            if form != "1" or not _SYSTEM.match(system) or lane not in ("message", "search"):
+                raise ValueError("form, system or lane")
+            numbers = int(epoch), int(sequence)
+            if not all(0 <= n < 1 << 63 for n in numbers) or numbers[1] == 0:
+                raise ValueError("epoch or sequence out of range")
+        except ValueError as error:
+            raise PermanentError(
+                f"header {ORIGIN_HEADER} is not "
+                f"1;bureau;system;lane;epoch;sequence;event id ({error})"
+            ) from error
+        return cls(bureau, system, lane, numbers[0], numbers[1], event_id)
+
+
+class Disposition(StrEnum):
+    """Who must act on a refused record: the sender, or an operator."""
+
+    REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record is in a dead-letter queue, and where it came from."""
+
+    code: str
+    disposition: Disposition
+    reason: str
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    schema_id: int | None = None
+
+
+def header(headers: Headers | None, name: str) -> bytes | None:
+    """The last value of a header, or None."""
+    for key, value in reversed(headers or ()):
+        if key == name:
+            return value
+    return None
+
+
+def delivered_headers(headers: Headers | None) -> list[tuple[str, bytes | None]]:
+    """The allow-listed source headers that travel on to desks, within their bounds."""
+    kept: list[tuple[str, bytes | None]] = []
+    size = 0
+    for key, value in headers or ():
+        if key in _DELIVERED and len(kept) < _MAX_DELIVERED:
+            size += len(key) + len(value or b"")
+            if size > _MAX_DELIVERED_BYTES:
+                break
+            kept.append((key, value))
+    return kept
+
+
+def refusal_headers(original: Headers | None, refusal: Refusal) -> list[tuple[str, bytes | None]]:
+    """The original headers byte for byte, then why the record was refused."""
+    fields = {
+        "exception": refusal.code,
+        "message": refusal.reason[:2000],
+        "stage": refusal.stage,
+        "disposition": refusal.disposition.value,
+        "topic": refusal.topic,
+        "partition": str(refusal.partition),
+        "offset": str(refusal.offset),
+        "timestamp": str(refusal.timestamp_ms),
+        "schema-id": "" if refusal.schema_id is None else str(refusal.schema_id),
+    }
+    added = [(f"{REFUSAL_PREFIX}{name}", value.encode()) for name, value in fields.items()]
+    return [*(original or ()), *added]
+
+
+def read_refusal(headers: Headers | None) -> Refusal:
+    """The refusal of a dead-letter record.
+
+    Raises:
+        PermanentError: the headers are not those of one.
+    """
+
+    def text(name: str) -> str:
+        value = header(headers, f"{REFUSAL_PREFIX}{name}")
+        if value is None:
+            raise PermanentError(
+                f"header {REFUSAL_PREFIX}{name} is missing: not a dead-letter record"
+            )
+        return value.decode("utf-8", "replace")
+
+    try:
+        return Refusal(
+            code=text("exception"),
+            disposition=Disposition(text("disposition")),
+            reason=text("message"),
+            stage=text("stage"),
+            topic=text("topic"),
+            partition=int(text("partition")),
+            offset=int(text("offset")),
+            timestamp_ms=int(text("timestamp")),
+            schema_id=int(text("schema-id")) if text("schema-id") else None,
+        )
+    except ValueError as error:
+        raise PermanentError(f"the refusal headers can't be read: {error}") from error
+
+
+def replay_headers(
+    headers: Iterable[tuple[str, bytes | None]], replay_of: str
+) -> list[tuple[str, bytes | None]]:
+    """Headers of a replayed record: the refusal stripped, the place it came from added."""
+    kept = [
+        (key, value)
+        for key, value in headers
+        if not key.startswith(REFUSAL_PREFIX) and key != REPLAY_HEADER
+    ]
+    return [*kept, (REPLAY_HEADER, replay_of.encode())]

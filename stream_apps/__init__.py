@@ -1,0 +1,1 @@
+"""Between the topics: the exactly-once engine, router, cutter, surge."""
