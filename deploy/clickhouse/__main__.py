@@ -1,0 +1,42 @@
+"""`python -m deploy.clickhouse --data-dir D --port P`: the service in the foreground.
+
+Passwords come from the environment, since arguments are readable by every user of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from deploy.clickhouse.service import serve
+from schemas.errors import ConfigurationError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.clickhouse",
+        description="ClickHouse's engine (chDB) behind ClickHouse's HTTP interface.",
+        epilog="Passwords: LIAISON_CLICKHOUSE_PASSWORD, LIAISON_CLICKHOUSE_READER_PASSWORD.",
+    )
+    parser.add_argument("--data-dir", type=Path, required=True, help="made if missing")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8123, help="0 takes a free one")
+    options = parser.parse_args(arguments)
+    try:
+        serve(
+            options.data_dir,
+            options.host,
+            options.port,
+            password=os.environ.get("LIAISON_CLICKHOUSE_PASSWORD", ""),
+            reader_password=os.environ.get("LIAISON_CLICKHOUSE_READER_PASSWORD"),
+        )
+    except ConfigurationError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""ClickHouse's engine in this process (chDB): one owner of a data directory, a handle a request.
+
+A handle carries the settings and the database of its request and is closed with it, so nothing
+leaks into the next one; a failed query's output would otherwise turn up in front of the next
+answer. Handles run at once: reads go on while an insert runs. One spare handle stays open, since
+the engine closes with its last handle. Only this module touches chDB.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.clickhouse.config import ServiceLimits, write_config
+from deploy.clickhouse.errors import SYNTAX_ERROR, UNKNOWN_SETTING, ClickHouseError
+from deploy.clickhouse.statement import INPUT_TABLE, Statement, quote
+from schemas.errors import ConfigurationError
+
+__all__ = ["Engine", "Job", "Result"]
+
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One statement with everything that belongs to its request."""
+
+    statement: Statement
+    settings: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    database: str = ""
+    default_format: str = "TabSeparated"
+    data_file: Path | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the engine answered."""
+
+    data: bytes
+    read_rows: int
+    read_bytes: int
+    written_rows: int
+    written_bytes: int
+    elapsed_s: float
+
+
+class Engine:
+    """An open data directory. `open` it once a process."""
+
+    def __init__(self, connection_string: str, incoming: Path) -> None:
+        # chDB takes 0.7 s and 250 MB to import: only the process that serves it pays
+        core: Any = importlib.import_module("chdb._chdb")
+        self._connect = core.connect
+        self._connection_string = connection_string
+        self._spare: Any = self._connect(connection_string)
+        self.incoming = incoming
+        self.version = ""
+        self.formats: frozenset[str] = frozenset()
+
+    @classmethod
+    def open(cls, data_dir: Path, limits: ServiceLimits) -> Engine:
+        """Open the directory (made if missing), or say why that can't be."""
+        data_dir = data_dir.resolve()
+        if any(sign in str(data_dir) for sign in "?&#%'\n"):
+            raise ConfigurationError(
+                f"The data directory {data_dir} has one of ? & # % ' in its name, which chDB can't "
+                "open. Choose another directory."
+            )
+        home = data_dir / "service"
+        incoming = home / "incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        config = write_config(home, limits)
+        # a config.xml in the working directory would be loaded, and its rights with it
+        os.chdir(home)
+        store = data_dir / "store"
+        try:
+            engine = cls(f"{store}?config-file={config}", incoming)
+        except RuntimeError as error:
+            reason = str(error)
+            if "lock" in reason.lower():
+                raise ConfigurationError(
+                    f"Another process has {data_dir} open. Stop it, or choose another directory.",
+                    code="data-dir-locked",
+                ) from error
+            raise ConfigurationError(f"chDB can't open {data_dir}: {reason}") from error
+        # only now is the directory ours: what a killed process left there goes
+        for left_over in incoming.iterdir():
+            left_over.unlink()
+        engine._check(limits)
+        return engine
+
+    def _check(self, limits: ServiceLimits) -> None:
+        """Ask the engine what it applied: it tells nobody when it ignores a configuration."""
+        grants = self._ask("SHOW GRANTS")
+        limit = self._ask("SELECT getSetting('max_result_bytes')").strip()
+        if limit != str(limits.max_result_bytes) or re.search(r"GRANT [^\n]*\bFILE\b", grants):
+            raise ConfigurationError(
+                "chDB did not apply the service's configuration (it would allow more than it "
+                "should). Is there a config.xml in the working directory, or an unreadable file "
+                "below the data directory?"
+            )
+        self.version = self._ask("SELECT version()").strip()
+        names = self._ask("SELECT lower(name) FROM system.formats").split()
+        self.formats = frozenset((*names, "null"))
+
+    def _ask(self, sql: str) -> str:
+        return bytes(self._spare.query(sql, "TSVRaw").bytes()).decode()
+
+    def run(self, job: Job) -> Result:
+        """Run one statement on a handle of its own."""
+        try:
+            handle = self._connect(self._connection_string)
+            try:
+                return self._run_on(handle, job)
+            finally:
+                handle.close()
+        except RuntimeError as error:
+            raise ClickHouseError.from_engine(str(error)) from error
+
+    def _run_on(self, handle: Any, job: Job) -> Result:
+        statement = job.statement
+        if job.database:
+            handle.query("USE `{}`".format(job.database.replace("\\", "\\\\").replace("`", "\\`")))
+        settings = dict(job.settings)
+        if job.read_only and settings.get("readonly", "0") == "0":
+            settings["readonly"] = "2"
+        loads_input = statement.structure is not None and job.data_file is not None
+        if loads_input:
+            handle.query(
+                f"CREATE TEMPORARY TABLE {INPUT_TABLE} ({statement.structure}) ENGINE = Memory"
+            )
+        if settings:
+            handle.query("SET " + ", ".join(_assignment(k, v) for k, v in settings.items()))
+        sql = statement.sql
+        if loads_input:
+            handle.query(
+                f"INSERT INTO {INPUT_TABLE} FROM INFILE {quote(str(job.data_file))} "
+                f"{statement.settings_clause} FORMAT {statement.data_format}"
+            )
+        elif job.data_file is not None:
+            sql = statement.sql_reading(str(job.data_file))
+        if handle.classify_query(sql)["statement_count"] > 1:
+            raise ClickHouseError.refused(SYNTAX_ERROR, "Multi-statements are not allowed.")
+        answer = handle.query(sql, job.default_format, params=dict(job.parameters))
+        return Result(
+            bytes(answer.bytes()),
+            answer.rows_read(),
+            answer.bytes_read(),
+            answer.rows_written(),
+            answer.bytes_written(),
+            answer.elapsed(),
+        )
+
+    def cancel_all(self) -> None:
+        """End every running statement: only for a stop."""
+        self._spare.query("KILL QUERY WHERE query NOT LIKE '%system.processes%' ASYNC")
+
+    def close(self) -> None:
+        """Close the engine once the last request is done."""
+        self._spare.close()
+
+
+def _assignment(name: str, value: str) -> str:
+    if _SETTING_NAME.fullmatch(name) is None:
+        raise ClickHouseError.refused(UNKNOWN_SETTING, f"{name!r} is no setting's name.")
+    return f"{name} = {quote(value)}"

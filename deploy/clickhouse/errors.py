@@ -1,0 +1,73 @@
+"""ClickHouse's error codes, and the HTTP status that its own interface gives them.
+
+A refusal of ours uses ClickHouse's number, so clients can't tell it from the server's.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ClickHouseError", "http_status"]
+
+SYNTAX_ERROR = 62
+NOT_IMPLEMENTED = 48
+QUERY_IS_TOO_LARGE = 594
+ACCESS_DENIED = 497
+AUTHENTICATION_FAILED = 516
+INCORRECT_DATA = 117
+LIMIT_EXCEEDED = 290
+UNKNOWN_SETTING = 115
+STD_EXCEPTION = 1001
+
+_NAMES = {
+    SYNTAX_ERROR: "SYNTAX_ERROR",
+    NOT_IMPLEMENTED: "NOT_IMPLEMENTED",
+    QUERY_IS_TOO_LARGE: "QUERY_IS_TOO_LARGE",
+    ACCESS_DENIED: "ACCESS_DENIED",
+    AUTHENTICATION_FAILED: "AUTHENTICATION_FAILED",
+    INCORRECT_DATA: "INCORRECT_DATA",
+    LIMIT_EXCEEDED: "LIMIT_EXCEEDED",
+    UNKNOWN_SETTING: "UNKNOWN_SETTING",
+    STD_EXCEPTION: "STD_EXCEPTION",
+}
+
+_STATUS: dict[int, tuple[int, ...]] = {
+    400: (36, 427, 6, 25, 26, 38, 41, 72, 441, 27, 675, 676, 376, 15, 44, 16, 56, 57, 167, 168)
+    + (61, 62, 117, 53, 321),
+    401: (194,),
+    403: (192, 193, 516, 512, 497),
+    404: (60, 46, 47, 50, 51, 81, 115, 54, 63, 73, 128, 78, 511, 456),
+    408: (159,),
+    413: (594, LIMIT_EXCEEDED),
+    501: (48,),
+    503: (209, 76, 439),
+}
+_BY_CODE = {code: status for status, codes in _STATUS.items() for code in codes}
+_CODE = re.compile(r"Code: (\d+)\.")
+
+
+class ClickHouseError(Exception):
+    """A failure that the client reads as ClickHouse's own."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+    @classmethod
+    def refused(cls, code: int, why: str) -> ClickHouseError:
+        """A refusal of the service itself, in ClickHouse's words."""
+        return cls(code, f"Code: {code}. DB::Exception: {why} ({_NAMES[code]})")
+
+    @classmethod
+    def from_engine(cls, message: str) -> ClickHouseError:
+        """What chDB raised; an unnumbered message counts as STD_EXCEPTION."""
+        match = _CODE.search(message)
+        if match is None:
+            return cls.refused(STD_EXCEPTION, message.strip())
+        return cls(int(match.group(1)), message[match.start() :].strip())
+
+
+def http_status(code: int) -> int:
+    """The status for an error code; 500 for the many that have no status of their own."""
+    return _BY_CODE.get(code, 500)

@@ -1,0 +1,97 @@
+"""The process: one engine, one listener, stopped by a signal.
+
+The port is bound before the data is opened and opened before the port answers, so "ready" means
+ready. SIGTERM and SIGINT: no new request, running ones get a moment, then they are cancelled. What
+was acknowledged is in the data directory; kill -9 loses none of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from deploy.clickhouse.config import ServiceLimits
+from deploy.clickhouse.engine import Engine
+from deploy.clickhouse.http import Account, make_app
+from schemas.errors import ConfigurationError
+
+__all__ = ["serve"]
+
+
+def serve(
+    data_dir: Path,
+    host: str = "127.0.0.1",
+    port: int = 8123,
+    *,
+    username: str = "default",
+    password: str = "",
+    reader_password: str | None = None,
+    limits: ServiceLimits | None = None,
+) -> None:
+    """Serve until a signal. `reader_password` opens a second, read-only account `reader`.
+
+    Port 0 takes a free one; the line printed when ready names it.
+    """
+    limits = limits or ServiceLimits()
+    os.environ["TZ"] = "UTC"
+    accounts = [Account(username, password)]
+    if reader_password is not None:
+        accounts.append(Account("reader", reader_password, read_only=True))
+    listener = _bind(host, port)
+    try:
+        engine = Engine.open(data_dir, limits)
+        try:
+            app = make_app(engine, tuple(accounts), limits)
+            _announce_when_ready(app, listener)
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    app,
+                    log_level="warning",
+                    access_log=False,
+                    timeout_graceful_shutdown=max(1, int(limits.stop_timeout_s)),
+                    timeout_keep_alive=60,
+                    server_header=False,
+                    lifespan="on",
+                )
+            )
+            server.run(sockets=[listener])
+        finally:
+            engine.cancel_all()
+            engine.close()
+    finally:
+        listener.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            message = f"Port {port} on {host} is taken: stop its owner or choose another port."
+        else:
+            message = f"Can't listen on {host}:{port}: {error.strerror}."
+        raise ConfigurationError(message, code="port") from error
+    return listener
+
+
+def _announce_when_ready(app: Starlette, listener: socket.socket) -> None:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        host, port = listener.getsockname()[:2]
+        print(f"clickhouse ready on {host}:{port}", flush=True)
+        yield
+
+    app.router.lifespan_context = lifespan
