@@ -1,0 +1,102 @@
+"""What the supervisor is told of a child, and what it tells of one.
+
+A `ready` probe is called again and again, in a thread of its own: it returns False while the child
+is not ready yet, True once it is, raises LiaisonError if it will never be, and answers within a
+second or two. `env` is the whole environment; None is the supervisor's own.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+__all__ = [
+    "Child",
+    "EventKind",
+    "SupervisorEvent",
+    "always_ready",
+    "describe_exit",
+    "last_telling_line",
+]
+
+_TAIL_BYTES = 16 * 1024
+_LONGEST_LINE = 300
+
+
+def always_ready() -> bool:
+    """For a child that is ready as soon as it runs."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process to keep running. Its output, both streams, is appended to `log_path`."""
+
+    name: str
+    argv: tuple[str, ...]
+    log_path: Path
+    env: Mapping[str, str] | None = None
+    ready: Callable[[], bool] = always_ready
+    cwd: Path | None = None
+    start_attempts: int = 3
+    ready_timeout_s: float = 90.0
+    stop_timeout_s: float = 10.0
+
+
+class EventKind(StrEnum):
+    """What happened to a child."""
+
+    STARTED = "started"
+    READY = "ready"
+    DIED = "died"
+    GAVE_UP = "gave-up"
+    STOPPED = "stopped"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorEvent:
+    """One thing that happened; `message` is the line for a person.
+
+    `deaths` counts how often this child ended unasked; `exit_code` is negative for a signal.
+    """
+
+    kind: EventKind
+    child: str
+    message: str
+    pid: int | None = None
+    exit_code: int | None = None
+    last_log_line: str = ""
+    deaths: int = 0
+
+
+def describe_exit(code: int) -> str:
+    """An exit status in words."""
+    if code >= 0:
+        return f"ended by itself with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"was killed by {name}"
+
+
+def last_telling_line(log_path: Path, *, since: int = 0) -> str:
+    """The last line written after offset `since` that says something.
+
+    Frames of a stack trace say where, not what: the line above them is taken.
+    """
+    try:
+        with log_path.open("rb") as log:
+            end = log.seek(0, 2)
+            log.seek(max(min(since, end), end - _TAIL_BYTES))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        if line.strip() and not line[0].isspace() and not line.startswith(("at ", "Caused by:")):
+            return line.strip()[:_LONGEST_LINE]
+    return ""
