@@ -7,6 +7,7 @@ second or two. `env` is the whole environment; None is the supervisor's own.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ __all__ = [
     "always_ready",
     "describe_exit",
     "last_telling_line",
+    "unexplained",
 ]
 
 _TAIL_BYTES = 16 * 1024
+_CLOSING_LINES = 20
 _LONGEST_LINE = 300
+_SEVERE = re.compile(r"\b(?:ERROR|FATAL|CRITICAL)\b")
 
 
 def always_ready() -> bool:
@@ -31,9 +35,17 @@ def always_ready() -> bool:
     return True
 
 
+def unexplained() -> str:
+    """For a child about whose end nobody but its log can know more."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process to keep running. Its output, both streams, is appended to `log_path`."""
+    """A process to keep running. Its output, both streams, is appended to `log_path`.
+
+    `explain` is asked after it ended unasked: what about the surroundings may be the reason.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -41,6 +53,7 @@ class Child:
     env: Mapping[str, str] | None = None
     ready: Callable[[], bool] = always_ready
     cwd: Path | None = None
+    explain: Callable[[], str] = unexplained
     start_attempts: int = 3
     ready_timeout_s: float = 90.0
     stop_timeout_s: float = 10.0
@@ -85,9 +98,10 @@ def describe_exit(code: int) -> str:
 
 
 def last_telling_line(log_path: Path, *, since: int = 0) -> str:
-    """The last line written after offset `since` that says something.
+    """The line written after offset `since` that says best why the child ended.
 
-    Frames of a stack trace say where, not what: the line above them is taken.
+    That is the last error among the closing lines, else the last line; of a Java stack trace the
+    line above its frames and the innermost cause, since frames say where, not what.
     """
     try:
         with log_path.open("rb") as log:
@@ -96,7 +110,12 @@ def last_telling_line(log_path: Path, *, since: int = 0) -> str:
             lines = log.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    for line in reversed(lines):
-        if line.strip() and not line[0].isspace() and not line.startswith(("at ", "Caused by:")):
-            return line.strip()[:_LONGEST_LINE]
-    return ""
+    telling = [
+        line.strip()
+        for line in lines
+        if line.strip() and not line[0].isspace() and not line.startswith(("at ", "Caused by:"))
+    ][-_CLOSING_LINES:]
+    severe = [line for line in telling if _SEVERE.search(line)]
+    causes = [line.partition(": ")[2] for line in lines if line.startswith("Caused by: ")]
+    words = (severe or telling or [""])[-1][:_LONGEST_LINE]
+    return f"{words}, caused by {causes[-1][:_LONGEST_LINE]}" if causes and words else words

@@ -6,11 +6,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.embedded.java import JavaRuntime
+
 __all__ = ["jvm_environment", "jvm_options"]
 
 # Nothing else is handed on: JAVA_TOOL_OPTIONS, CLASSPATH, QUARKUS_* and the like of whoever starts
 # us would change servers that this project configures.
 _HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+
+# Java warns of what these libraries do inside; the warnings would be a dead server's last words.
+_QUIET_SINCE_24 = ("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED")
 
 
 def jvm_environment(environ: Mapping[str, str], **own: str) -> dict[str, str]:
@@ -18,7 +23,7 @@ def jvm_environment(environ: Mapping[str, str], **own: str) -> dict[str, str]:
     return {name: environ[name] for name in _HANDED_ON if name in environ} | own
 
 
-def jvm_options(home: Path, *, heap_mib: int) -> tuple[str, ...]:
+def jvm_options(home: Path, java: JavaRuntime, *, heap_mib: int) -> tuple[str, ...]:
     """Options for a server that keeps everything below `home`."""
     temporary = home / "tmp"
     # A killed JVM leaves the native libraries that it unpacked there.
@@ -32,4 +37,5 @@ def jvm_options(home: Path, *, heap_mib: int) -> tuple[str, ...]:
         "-Djava.awt.headless=true",
         "-Djava.net.preferIPv4Stack=true",
         f"-Djava.io.tmpdir={temporary}",
+        *(_QUIET_SINCE_24 if java.major >= 24 else ()),
     )

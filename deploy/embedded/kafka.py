@@ -24,7 +24,7 @@ from confluent_kafka.admin import AdminClient
 from deploy.embedded.child import Child
 from deploy.embedded.java import JavaRuntime
 from deploy.embedded.jvm import jvm_environment, jvm_options
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.ports import LOOPBACK, who_took
 from deploy.embedded.tether import tethered
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
@@ -125,7 +125,7 @@ def format_storage(place: KafkaPlace, java: JavaRuntime, classpath: str) -> None
         tethered(
             (
                 str(java.program),
-                *jvm_options(place.home, heap_mib=128),
+                *jvm_options(place.home, java, heap_mib=128),
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 classpath,
@@ -164,7 +164,7 @@ def kafka_child(place: KafkaPlace, java: JavaRuntime, classpath: str, log_path: 
         name="kafka",
         argv=(
             str(java.program),
-            *jvm_options(place.home, heap_mib=_HEAP_MIB),
+            *jvm_options(place.home, java, heap_mib=_HEAP_MIB),
             f"-Dlog4j2.configurationFile={log4j.as_uri()}",
             "-cp",
             classpath,
@@ -175,6 +175,7 @@ def kafka_child(place: KafkaPlace, java: JavaRuntime, classpath: str, log_path: 
         env=jvm_environment(os.environ),
         ready=lambda: is_answering(place.port, cluster_id),
         cwd=place.home,
+        explain=lambda: who_took(place.port, place.controller_port),
         start_attempts=2,
         stop_timeout_s=20.0,
     )

@@ -17,7 +17,7 @@ import psutil
 
 from schemas.errors import ConfigurationError
 
-__all__ = ["LOOPBACK", "choose_port", "is_free"]
+__all__ = ["LOOPBACK", "choose_port", "is_free", "who_took"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -60,6 +60,12 @@ def choose_port(
         f"no free port on {LOOPBACK} for {name}: stop some servers, or give a port",
         code="port-taken",
     )
+
+
+def who_took(*ports: int) -> str:
+    """Why a server that has ended could not have listened, empty if it could."""
+    taken = [f"port {port} is taken{_by_whom(port)}" for port in ports if not is_free(port)]
+    return ", ".join(taken)
 
 
 def _ceiling() -> int:

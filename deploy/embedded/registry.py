@@ -17,7 +17,7 @@ from deploy.embedded.child import Child
 from deploy.embedded.jars import registry_main
 from deploy.embedded.java import JavaRuntime
 from deploy.embedded.jvm import jvm_environment, jvm_options
-from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.ports import LOOPBACK, who_took
 
 __all__ = ["RegistryPlace", "registry_child"]
 
@@ -45,7 +45,7 @@ def registry_child(
         name="registry",
         argv=(
             str(java.program),
-            *jvm_options(place.home, heap_mib=_HEAP_MIB),
+            *jvm_options(place.home, java, heap_mib=_HEAP_MIB),
             # It answers a few requests a minute: start-up time and memory are what counts.
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
@@ -55,6 +55,7 @@ def registry_child(
         log_path=log_path,
         env=jvm_environment(
             os.environ,
+            QUARKUS_BANNER_ENABLED="false",
             QUARKUS_HTTP_HOST=LOOPBACK,
             QUARKUS_HTTP_PORT=str(place.port),
             QUARKUS_HTTP_ACCESS_LOG_ENABLED="false",
@@ -71,6 +72,7 @@ def registry_child(
         ),
         ready=lambda: _answers(place.url),
         cwd=place.home,
+        explain=lambda: who_took(place.port),
         start_attempts=2,
     )
 

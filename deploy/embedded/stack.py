@@ -26,7 +26,7 @@ from deploy.embedded.disk import require_free_bytes
 from deploy.embedded.jars import FetchProgress, JarCache, default_cache_dir
 from deploy.embedded.java import find_java
 from deploy.embedded.kafka import KafkaPlace, format_storage, kafka_child
-from deploy.embedded.ports import LOOPBACK, choose_port
+from deploy.embedded.ports import LOOPBACK, choose_port, who_took
 from deploy.embedded.registry import RegistryPlace, registry_child
 from deploy.embedded.supervisor import RestartPolicy, Supervisor
 from schemas.errors import ConfigurationError
@@ -170,6 +170,7 @@ class EmbeddedStack:
             argv=tuple(command(self.directory.folder("clickhouse"), port)),
             log_path=self.directory.logs / "clickhouse.log",
             ready=lambda: _pings(port),
+            explain=lambda: who_took(port),
             start_attempts=2,
             stop_timeout_s=_CLICKHOUSE_STOP_S,
         )

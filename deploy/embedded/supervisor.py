@@ -286,7 +286,8 @@ class Supervisor:
         kept.deaths_in_a_row = 1 if settled else kept.deaths_in_a_row + 1
         line = last_telling_line(child.log_path, since=kept.log_start)
         said = f"; its last words: {line}" if line else "; it left no word in its log"
-        what = f"{child.name} {describe_exit(code)}{said}"
+        reason = child.explain()
+        what = f"{child.name} {describe_exit(code)}{f': {reason}' if reason else ''}{said}"
         if not kept.was_ready and kept.deaths >= child.start_attempts:
             kept.phase = _Phase.DONE
             self._fail(kept, f"{what} (tried {kept.deaths} times; log: {child.log_path})", code)
