@@ -1,0 +1,219 @@
+"""The Faust application: facts in, counts in a table with a changelog, alerts out.
+
+One record of `facts` is handled like this, and only then acknowledged: decode it, count it into
+its region's state, send the alerts it shows and wait for them, write the state to the table and
+wait for its changelog. A crash anywhere repeats the record from the state before it, so it repeats
+the same alert ids and the same state.
+
+A record that can't be counted goes to the dead-letter queue of its region, and the state moves past
+it. A failure of Kafka is never a record's fault: it is handed to `on_failure`, the record stays
+unacknowledged, and whoever runs the application stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+import structlog
+from faust.types import EventT
+
+from schemas import wire
+from schemas.catalogue import Catalogue
+from schemas.errors import LiaisonError
+from schemas.headers import Disposition, Refusal, refusal_headers
+from schemas.registry import SchemaIds
+from schemas.topics import (
+    FACTS,
+    REGIONS,
+    SOURCE_REGIONS,
+    alerts_topic,
+    dlq_topic,
+)
+from stream_apps.surge.driver import CommittingApp
+from stream_apps.surge.windows import RegionState, Surge, SurgeSettings
+
+__all__ = ["SurgeCounter", "SurgeTopics"]
+
+_TABLE = "windows"
+_STAGE = "surge"
+_MINI_BLOCK = "liaison.facts.FactMiniBlock"
+_ALERT = "liaison.alerts.Alert"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeTopics:
+    """The consumer group and the topics; the defaults are the declared ones."""
+
+    app_id: str = "liaison-surge"
+    facts: str = FACTS
+    prefix: str = ""
+    """Set before the names of alert and dead-letter topics."""
+
+    @property
+    def changelog(self) -> str:
+        """Named by Faust after application and table; as many partitions as `facts`."""
+        return f"{self.app_id}-{_TABLE}-changelog"
+
+    def alerts(self, region: str) -> str:
+        return self.prefix + alerts_topic(region)
+
+    def dlq(self, region: str) -> str:
+        return self.prefix + dlq_topic(region)
+
+
+class _AcknowledgedTable(faust.Table[bytes, bytes]):
+    """A table that can tell when its last change is on the broker."""
+
+    _unacknowledged: Any = None
+
+    def send_changelog(self, *arguments: Any, **options: Any) -> Any:
+        self._unacknowledged = super().send_changelog(*arguments, **options)
+        return self._unacknowledged
+
+    async def acknowledged(self) -> None:
+        """Wait for the changelog of the last change; raises what the producer raised."""
+        if self._unacknowledged is not None:
+            await self._unacknowledged
+            self._unacknowledged = None
+
+
+class SurgeCounter:
+    """What the agent does with one record; holds the table."""
+
+    def __init__(
+        self,
+        app: CommittingApp,
+        catalogue: Catalogue,
+        schema_ids: SchemaIds,
+        settings: SurgeSettings,
+        topics: SurgeTopics,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._app = app
+        self._ids = schema_ids
+        self._settings = settings
+        self._topics = topics
+        self._on_failure = on_failure
+        self._alert_schema = catalogue.schema(_ALERT)
+        app.conf.Table = _AcknowledgedTable  # type: ignore[assignment]
+        self._table: Any = app.Table(
+            _TABLE,
+            partitions=len(SOURCE_REGIONS),
+            key_type=bytes,
+            value_type=bytes,
+            help="Counts of the last windows, one value a region.",
+        )
+        app.next_offset = self.next_offset
+        facts = app.topic(
+            topics.facts,
+            partitions=len(SOURCE_REGIONS),
+            key_type=bytes,
+            key_serializer="raw",
+            value_type=bytes,
+            value_serializer="raw",
+            allow_empty=True,
+        )
+        app.agent(facts, name="count-facts")(self._count_all)
+
+    def next_offset(self, topic: str, partition: int) -> int | None:
+        """Where the restored table wants its source to be read from."""
+        if topic != self._topics.facts:
+            return None
+        packed = self._table.data.get(SOURCE_REGIONS[partition].encode())
+        if packed is None:
+            return None
+        return RegionState.unpack(packed, self._settings).counted_offset + 1
+
+    async def _count_all(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                await self._count(event)
+            except Exception as failure:
+                self._on_failure(failure)
+                # Never acknowledged: the record is counted after the restart.
+                await asyncio.Event().wait()
+            await stream.ack(event)
+
+    async def _count(self, event: EventT[Any]) -> None:
+        message: Any = event.message
+        region = SOURCE_REGIONS[message.partition]
+        state = self._state(region)
+        if message.offset <= state.counted_offset:
+            return
+        try:
+            surges = state.count(message.offset, self._facts(message.value), self._settings)
+        except Exception as error:
+            await self._refuse(message, region, error)
+            state = self._state(region)
+            state.counted_offset = message.offset
+            surges = []
+        if region in REGIONS:
+            for surge in surges:
+                await self._alert(surge)
+        self._table[region.encode()] = state.pack()
+        await self._table.acknowledged()
+
+    def _state(self, region: str) -> RegionState:
+        packed = self._table.get(region.encode())
+        if packed is None:
+            return RegionState(region, self._settings.window_ms)
+        return RegionState.unpack(packed, self._settings)
+
+    def _facts(self, value: bytes | None) -> list[dict[str, Any]]:
+        schema_id = wire.schema_id_of(value)
+        schema = self._ids.by_id.get(schema_id)
+        if schema is None or schema.name != _MINI_BLOCK:
+            raise wire.WireError(
+                f"schema id {schema_id} is {schema.name if schema else 'unknown here'}, "
+                f"not {_MINI_BLOCK}: who else writes to {self._topics.facts}?"
+            )
+        assert value is not None
+        facts: list[dict[str, Any]] = wire.decode(
+            schema.plain, value, offset=wire.FRAME_BYTES, whole=True
+        )["facts"]
+        return facts
+
+    async def _alert(self, surge: Surge) -> None:
+        body = wire.encode(self._alert_schema.plain, surge.record())
+        value = wire.frame(self._ids.id_of(self._alert_schema), body)
+        await self._send(self._topics.alerts(surge.region), surge.id.encode(), value, None)
+        _log.info(
+            "surge",
+            region=surge.region,
+            category=surge.category,
+            window_start_ms=surge.window_start_ms,
+            observed=surge.observed,
+            expected=round(surge.expected, 2),
+            p_value=surge.p_value,
+        )
+
+    async def _refuse(self, message: Any, region: str, error: Exception) -> None:
+        code = error.code if isinstance(error, LiaisonError) else "internal"
+        refusal = Refusal(
+            code=code,
+            disposition=Disposition.QUARANTINED,
+            reason=f"{type(error).__name__}: {error}",
+            stage=_STAGE,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            timestamp_ms=int((message.timestamp or 0) * 1000),
+        )
+        headers = refusal_headers(list(message.headers or ()), refusal)
+        await self._send(self._topics.dlq(region), message.key, message.value, headers)
+        _log.warning(
+            "refused",
+            code=code,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+        )
+
+    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> None:
+        await self._app.producer.send_and_wait(topic, key, value, None, None, headers)

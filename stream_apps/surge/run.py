@@ -1,0 +1,187 @@
+"""Running the surge detector: one blocking call a process.
+
+It owns the process's signals while it runs: SIGTERM and SIGINT end it in order. What Faust would
+do as a command (its logging, its web server, its exit codes) is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+
+from schemas.catalogue import Catalogue
+from schemas.connections import KafkaConnection, RegistryConnection
+from schemas.errors import ConfigurationError, RetryableError
+from schemas.reference import Reference
+from schemas.registry import SchemaIds, fetch_schema_ids
+from schemas.topics import REGIONS
+from stream_apps.surge.app import SurgeCounter, SurgeTopics
+from stream_apps.surge.driver import CommittingApp, broker_urls
+from stream_apps.surge.windows import SurgeSettings
+
+__all__ = ["build_app", "run_surge"]
+
+_STOP_LIMIT_S = 8.0
+_SESSION_TIMEOUT_S = 10.0
+_REQUEST_TIMEOUT_S = 30.0
+_POLL_S = 0.2
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """Why the application ends: asked to, or a failure."""
+
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: BaseException | None = None
+
+    def fail(self, failure: BaseException) -> None:
+        self.failure = self.failure or failure
+        self.ended.set()
+
+
+def run_surge(
+    kafka: KafkaConnection,
+    registry: RegistryConnection,
+    data_dir: Path,
+    settings: SurgeSettings | None = None,
+    topics: SurgeTopics | None = None,
+) -> None:
+    """Count facts and raise alerts until SIGTERM or SIGINT.
+
+    `settings.cells` is replaced by the number of regions and categories of the reference data.
+
+    Raises:
+        ConfigurationError: the registry does not know the schemas, or Kafka's options don't fit.
+        RetryableError: Kafka failed; start again, nothing is lost or counted twice.
+    """
+    catalogue = Catalogue.load()
+    schema_ids = fetch_schema_ids(registry, catalogue)
+    cells = len(REGIONS) * len(Reference.load().categories)
+    settings = replace(settings or SurgeSettings(), cells=cells)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    topics = topics or SurgeTopics()
+    asyncio.run(_serve(kafka, data_dir, catalogue, schema_ids, settings, topics))
+
+
+def build_app(kafka: KafkaConnection, data_dir: Path, app_id: str) -> CommittingApp:
+    """The application without its agent."""
+    return CommittingApp(
+        app_id,
+        broker=broker_urls(kafka.bootstrap_servers),
+        broker_credentials=_credentials(kafka),
+        broker_session_timeout=_SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=_REQUEST_TIMEOUT_S,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        producer_linger=0.0,
+        producer_max_request_size=2 * 1024 * 1024,
+        producer_request_timeout=_REQUEST_TIMEOUT_S,
+        stream_buffer_maxsize=64,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        topic_replication_factor=1,
+        web_enabled=False,
+        store="memory://",
+        datadir=str(data_dir),
+        autodiscover=False,
+    )
+
+
+async def _serve(
+    kafka: KafkaConnection,
+    data_dir: Path,
+    catalogue: Catalogue,
+    schema_ids: SchemaIds,
+    settings: SurgeSettings,
+    topics: SurgeTopics,
+) -> None:
+    outcome = _Outcome()
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, outcome.ended.set)
+    app = build_app(kafka, data_dir, topics.app_id)
+    SurgeCounter(app, catalogue, schema_ids, settings, topics, outcome.fail)
+    start = asyncio.create_task(app.start())
+    try:
+        await _until_ended(app, start, outcome)
+    finally:
+        await _stop(app, start)
+        for number in numbers:
+            loop.remove_signal_handler(number)
+    if outcome.failure is not None:
+        raise RetryableError(
+            f"surge detection stopped ({type(outcome.failure).__name__}: {outcome.failure}): "
+            "start it again, it goes on from its table"
+        ) from outcome.failure
+
+
+async def _until_ended(app: Any, start: asyncio.Task[Any], outcome: _Outcome) -> None:
+    ended = asyncio.create_task(outcome.ended.wait())
+    try:
+        await asyncio.wait({start, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if start.done() and not ended.done():
+            start.result()
+            _log.info("surge detection is running")
+        while not ended.done():
+            if app.crashed:
+                outcome.fail(app.crash_reason or RuntimeError("Faust crashed"))
+            await asyncio.wait({ended}, timeout=_POLL_S)
+    except Exception as failure:
+        outcome.fail(failure)
+    finally:
+        ended.cancel()
+
+
+async def _stop(app: Any, start: asyncio.Task[Any]) -> None:
+    start.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await start
+    try:
+        async with asyncio.timeout(_STOP_LIMIT_S):
+            await app.stop()
+    except TimeoutError:
+        _log.warning("surge detection did not stop in time", limit_s=_STOP_LIMIT_S)
+
+
+def _credentials(kafka: KafkaConnection) -> Any:
+    """Faust's credentials from librdkafka's options."""
+    options = kafka.options
+    protocol = options.get("security.protocol", "PLAINTEXT").upper()
+    context: ssl.SSLContext | None = None
+    if protocol in ("SSL", "SASL_SSL"):
+        context = ssl.create_default_context(cafile=options.get("ssl.ca.location"))
+        if certificate := options.get("ssl.certificate.location"):
+            context.load_cert_chain(
+                certificate,
+                options.get("ssl.key.location"),
+                options.get("ssl.key.password"),
+            )
+    if protocol == "PLAINTEXT":
+        return None
+    if protocol == "SSL":
+        return faust.SSLCredentials(context)
+    if protocol not in ("SASL_PLAINTEXT", "SASL_SSL"):
+        raise ConfigurationError(
+            f"security.protocol={protocol} is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"
+        )
+    mechanism = options.get("sasl.mechanism", options.get("sasl.mechanisms", "PLAIN"))
+    return faust.SASLCredentials(
+        username=options.get("sasl.username"),
+        password=options.get("sasl.password"),
+        ssl_context=context,
+        mechanism=mechanism,
+    )
