@@ -1,0 +1,15 @@
+"""Facts in ClickHouse: the schema's migrations, the loader, and the labels that SQL needs."""
+
+from sinks.clickhouse.loader import Loader, LoaderSettings
+from sinks.clickhouse.metrics import LoaderMetrics
+from sinks.clickhouse.migrate import load_migrations, migrate
+from sinks.clickhouse.reference import load_reference
+
+__all__ = [
+    "Loader",
+    "LoaderMetrics",
+    "LoaderSettings",
+    "load_migrations",
+    "load_reference",
+    "migrate",
+]

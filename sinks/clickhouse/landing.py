@@ -1,0 +1,183 @@
+"""One block into ClickHouse: insert, compensations, mark, in that order, each repeatable.
+
+A crash anywhere is healed by landing the same block again: the insert and every compensation carry
+a token, and the guards (`raw.high_water`, `raw.struck`) are written only after what they guard.
+Kafka is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from schemas.clock import Clock
+from schemas.errors import PermanentError, RetryableError
+from sinks.clickhouse import statements
+from sinks.clickhouse.checks import check_deduplication, fact_columns
+from sinks.clickhouse.refusals import explain
+from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
+from sinks.clickhouse.strikes import CountedFact, KnownRecall, Strike, find_strikes
+
+__all__ = ["BlockLander", "Landed"]
+
+_IDS_A_QUERY = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What a block brought."""
+
+    rows: int
+    """Rows that ClickHouse says it wrote, rollups included; a repeat may be counted again."""
+    strikes: int
+
+
+class BlockLander:
+    """Lands blocks through one client; not for use by two threads.
+
+    Raises RetryableError where the same block may go in later, PermanentError (only before any row
+    is in) where it never will.
+    """
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        check_deduplication(client)
+        columns = fact_columns(client)
+        self._all_columns = [name for name, _ in columns]
+        self._own_columns = [pair for pair in columns if pair[0] not in BLOCK_COLUMNS]
+
+    def marks(self, topic_id: str) -> dict[int, int]:
+        """Partition to the offset of its last block that is wholly in."""
+        with _explained("the marks"):
+            rows = self._client.query(statements.marks_sql(topic_id)).result_rows
+        return {int(partition): int(offset) for partition, offset in rows}
+
+    def land(self, position: BlockPosition, value: bytes) -> Landed:
+        """Insert a block, strike what it recalls or what recalls it, move the mark."""
+        where = f"block {position.token}"
+        try:
+            summary = self._client.raw_insert(
+                "",  # the statement stands in front of the data
+                insert_block=statements.insert_block_sql(position, self._own_columns).encode()
+                + b"\n"
+                + value,
+                fmt="Avro",
+            )
+        except ClickHouseError as error:
+            raise explain(error, where) from error
+        with _explained(where):
+            struck = self._strike(position)
+            self._move_mark(position)
+        return Landed(summary.written_rows, struck)
+
+    def put_aside(self, position: BlockPosition, refusal: PermanentError) -> None:
+        """Book a block that is in dlq.blocks instead, and go past it."""
+        with _explained(f"block {position.token}"):
+            self._insert(
+                "raw.refused_blocks",
+                {
+                    "topic_id": position.topic_id,
+                    "block_partition": position.partition,
+                    "block_offset": position.offset,
+                    "code": refusal.code,
+                    "reason": str(refusal)[:4000],
+                    "refused_at": self._now(),
+                    "resolved": False,
+                },
+            )
+            self._move_mark(position)
+
+    def _strike(self, position: BlockPosition) -> int:
+        recalls = [
+            KnownRecall(bureau, target, root, kind, reason, recall_id, int(at_ms))
+            for bureau, target, root, kind, reason, recall_id, at_ms in self._client.query(
+                statements.recalls_sql(position)
+            ).result_rows
+        ]
+        found: list[Strike] = []
+        for ids in _parts(sorted({identifier for recall in recalls for identifier in recall.ids})):
+            facts = [
+                CountedFact(bureau, event_id, root, kind, int(at_ms))
+                for bureau, event_id, root, kind, at_ms in self._client.query(
+                    statements.candidate_facts_sql(ids)
+                ).result_rows
+            ]
+            struck: set[tuple[str, str]] = {(s.bureau, s.event_id) for s in found}
+            for some in _parts(sorted({fact.event_id for fact in facts})):
+                rows = self._client.query(statements.struck_sql(some)).result_rows
+                struck |= {(bureau, event_id) for bureau, event_id in rows}
+            found += find_strikes(recalls, facts, struck)
+        for strike in found:
+            self._client.command(statements.insert_strike_sql(strike, self._all_columns))
+        if found:
+            self._book(found)
+        return len(found)
+
+    def _book(self, strikes: Sequence[Strike]) -> None:
+        now = self._now()
+        self._insert(
+            "raw.struck",
+            *(
+                {
+                    "bureau": strike.bureau,
+                    "event_id": strike.event_id,
+                    "recall_event_id": strike.recall_event_id,
+                    "kind": strike.kind,
+                    "reason": strike.reason,
+                    "recorded_at": _time(strike.recorded_at_ms),
+                    "struck_at": now,
+                }
+                for strike in strikes
+            ),
+        )
+
+    def _move_mark(self, position: BlockPosition) -> None:
+        self._insert(
+            "raw.high_water",
+            {
+                "topic_id": position.topic_id,
+                "block_partition": position.partition,
+                "block_offset": position.offset,
+                "loaded_at": self._now(),
+            },
+        )
+
+    def _insert(self, table: str, *rows: Mapping[str, object]) -> None:
+        names = list(rows[0])
+        self._client.insert(table, [[row[name] for name in names] for row in rows], names)
+
+    def _now(self) -> datetime:
+        return _time(self._clock.now_ms())
+
+
+class _explained:  # noqa: N801  (reads as a statement)
+    """After a block's rows are in, no error puts it aside any more: it is landed again."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, ClickHouseError):
+            text = f"{self._where}: ClickHouse did not answer as it should: {error}"
+            code = getattr(error, "code", None)
+            raise RetryableError(
+                text, code="clickhouse-unavailable" if code is None else f"clickhouse-{code}"
+            ) from error
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _IDS_A_QUERY):
+        yield ids[start : start + _IDS_A_QUERY]
+
+
+def _time(epoch_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=epoch_ms)

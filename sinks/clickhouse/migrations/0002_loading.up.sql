@@ -1,0 +1,76 @@
+CREATE TABLE IF NOT EXISTS raw.high_water
+(
+    topic_id LowCardinality(String) COMMENT 'Id that Kafka gave the topic; another one is another topic',
+    block_partition Int32 COMMENT 'Partition of fact-blocks',
+    block_offset Int64 COMMENT 'Offset of the last block that is wholly in',
+    loaded_at DateTime64(3, 'UTC') COMMENT 'When it was'
+)
+ENGINE = ReplacingMergeTree(block_offset)
+ORDER BY (topic_id, block_partition)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'How far each partition of fact-blocks is loaded; read it as max(block_offset)';
+
+CREATE TABLE IF NOT EXISTS raw.refused_blocks
+(
+    topic_id LowCardinality(String) COMMENT 'Id that Kafka gave the topic',
+    block_partition Int32 COMMENT 'Partition of fact-blocks',
+    block_offset Int64 COMMENT 'Offset of the refused block',
+    code LowCardinality(String) COMMENT 'Stable code of the refusal',
+    reason String COMMENT 'What ClickHouse said',
+    refused_at DateTime64(3, 'UTC') COMMENT 'When it was refused',
+    resolved Bool COMMENT 'True in the row that a repair adds'
+)
+ENGINE = ReplacingMergeTree(resolved)
+ORDER BY (topic_id, block_partition, block_offset)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Blocks that are in dlq.blocks instead of raw.facts; verify fails while one is unresolved';
+
+CREATE TABLE IF NOT EXISTS raw.recalls
+(
+    bureau LowCardinality(String) COMMENT 'Bureau whose event is struck',
+    target UUID COMMENT 'Event that is struck',
+    root Nullable(UUID) COMMENT 'First event id of the chain that is struck with it',
+    kind LowCardinality(String) COMMENT 'recall strikes the whole chain, any other kind is a correction and strikes its target only',
+    reason LowCardinality(String) COMMENT 'Reason of a recall, subtype of a correction',
+    recall_event_id Nullable(UUID) COMMENT 'Event that strikes',
+    recalled_by LowCardinality(String) COMMENT 'Bureau that struck: the same or XP',
+    recorded_at DateTime64(3, 'UTC') COMMENT 'When the strike was recorded',
+    block_partition Int32 COMMENT 'Partition of fact-blocks that held it',
+    block_offset Int64 COMMENT 'Offset of its block there',
+    INDEX root_bloom root TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX block_offset_range block_offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+ORDER BY (target, bureau)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Every recall and correction, kept for events that land after it';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS raw.recalls_mv TO raw.recalls AS
+SELECT
+    assumeNotNull(ifNull(facts.supersedes_bureau, facts.bureau)) AS bureau,
+    assumeNotNull(facts.supersedes_event_id) AS target,
+    facts.root AS root,
+    facts.kind AS kind,
+    facts.subtype AS reason,
+    facts.event_id AS recall_event_id,
+    facts.bureau AS recalled_by,
+    facts.recorded_at AS recorded_at,
+    facts.block_partition AS block_partition,
+    facts.block_offset AS block_offset
+FROM raw.facts AS facts
+WHERE facts.supersedes_event_id IS NOT NULL AND facts.sign = 1;
+
+CREATE TABLE IF NOT EXISTS raw.struck
+(
+    bureau LowCardinality(String) COMMENT 'Bureau of the struck event',
+    event_id UUID COMMENT 'The struck event',
+    recall_event_id Nullable(UUID) COMMENT 'Recall or correction that struck it',
+    kind LowCardinality(String) COMMENT 'Kind of that event: recall, or the kind of a correction',
+    reason LowCardinality(String) COMMENT 'Its reason',
+    recorded_at DateTime64(3, 'UTC') COMMENT 'recorded_at of the compensation',
+    struck_at DateTime64(3, 'UTC') COMMENT 'When the compensation was in'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (event_id, bureau)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'Events whose compensation is in raw.facts: the guard against a second one';

@@ -1,0 +1,100 @@
+"""Which events a recall or a correction takes out of the statistics: a pure function.
+
+A correction (any kind but `recall`) strikes the one event that it names. A recall strikes the
+whole chain: the event it names, the chain's first event, and every event whose root is either.
+Only events of the bureau that the recall names; never the recall itself, never another recall by
+way of a chain; an event that is struck already is not struck again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+__all__ = ["CountedFact", "KnownRecall", "Strike", "find_strikes"]
+
+RECALL_KIND = "recall"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecall:
+    """A row of raw.recalls: a recall, or a correction."""
+
+    bureau: str
+    target: str
+    root: str | None
+    kind: str
+    reason: str
+    recall_event_id: str | None
+    recorded_at_ms: int
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Events and chains that it may strike."""
+        if self.kind != RECALL_KIND or self.root is None:
+            return frozenset((self.target,))
+        return frozenset((self.target, self.root))
+
+    def strikes(self, fact: CountedFact) -> bool:
+        if self.bureau != fact.bureau or self.recall_event_id == fact.event_id:
+            return False
+        if fact.event_id == self.target:
+            return True
+        if self.kind != RECALL_KIND or fact.kind == RECALL_KIND:
+            return False
+        return fact.event_id in self.ids or fact.root in self.ids
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFact:
+    """What matters here of a row of raw.facts with an event id."""
+
+    bureau: str
+    event_id: str
+    root: str | None
+    kind: str
+    recorded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One compensation to write."""
+
+    bureau: str
+    event_id: str
+    recall_event_id: str | None
+    kind: str
+    reason: str
+    recorded_at_ms: int
+    """The later of the event's and the recall's."""
+
+
+def find_strikes(
+    recalls: Iterable[KnownRecall],
+    facts: Iterable[CountedFact],
+    struck: Collection[tuple[str, str]],
+) -> tuple[Strike, ...]:
+    """The compensations still to write, each event once, by its earliest recall, in a set order."""
+    by_id: dict[str, list[KnownRecall]] = {}
+    for recall in recalls:
+        for identifier in recall.ids:
+            by_id.setdefault(identifier, []).append(recall)
+    found: dict[tuple[str, str], Strike] = {}
+    for fact in facts:
+        key = (fact.bureau, fact.event_id)
+        if key in struck or key in found:
+            continue
+        near = [*by_id.get(fact.event_id, ()), *(by_id.get(fact.root, ()) if fact.root else ())]
+        fitting = [recall for recall in near if recall.strikes(fact)]
+        if not fitting:
+            continue
+        first = min(fitting, key=lambda r: (r.recorded_at_ms, r.recall_event_id or ""))
+        found[key] = Strike(
+            fact.bureau,
+            fact.event_id,
+            first.recall_event_id,
+            first.kind,
+            first.reason,
+            max(fact.recorded_at_ms, first.recorded_at_ms),
+        )
+    return tuple(found[key] for key in sorted(found))
