@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import Any
 
 import fastavro
-from fastavro.schema import SchemaParseException  # type: ignore[attr-defined]
+from fastavro.schema import SchemaParseException
 
 from schemas.errors import PermanentError
 

@@ -1,0 +1,191 @@
+"""The cutter: mini-blocks of facts into blocks that are cut once and never change.
+
+A block is an Avro container file; its headers name the offsets of `facts` that it was cut from.
+They are read back on assignment, so that a mini-block which lies in a block already is never cut
+again, even if the group's offsets were lost. Searches are folded once more, over all mini-blocks of
+a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import structlog
+
+from schemas import wire
+from schemas.catalogue import Catalogue, Schema
+from schemas.headers import Disposition, Refusal, header, refusal_headers
+from schemas.registry import SchemaIds
+from schemas.topics import (
+    FACT_BLOCKS,
+    FACTS,
+    MAX_BLOCK_BYTES,
+    SOURCE_REGIONS,
+    block_partition,
+    dlq_topic,
+)
+from stream_apps.engine.records import Consumed, Partition, Produced, StateSource
+
+__all__ = ["RANGES_HEADER", "ROWS_HEADER", "Cutter", "fold_searches", "parse_ranges"]
+
+RANGES_HEADER = "liaison-fact-ranges"
+ROWS_HEADER = "liaison-rows"
+_MINI_BLOCK = "liaison.facts.FactMiniBlock"
+_LOOK_BACK_OFFSETS = 500
+_MAX_ROWS = 50_000
+_MAX_SOURCE_BYTES = MAX_BLOCK_BYTES // 2
+_FOLDED = frozenset({"events", "source_offset", "recorded_at", "published_at", "occurred_at"})
+
+log = structlog.get_logger(__name__)
+
+
+class Cutter:
+    """A processor from `facts` to `fact-blocks`."""
+
+    def __init__(self, *, catalogue: Catalogue, ids: SchemaIds) -> None:
+        self._ids = ids
+        self._fact_of = {
+            mini.version: catalogue.schema("liaison.facts.Fact", mini.version)
+            for mini in catalogue.versions(_MINI_BLOCK)
+        }
+        self._cut_until: dict[int, int] = {}
+        self._pending: dict[int, int] = {}
+
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
+        wanted = sorted({block_partition(p.partition) for p in assigned})
+        return [StateSource(Partition(FACT_BLOCKS, n), _LOOK_BACK_OFFSETS) for n in wanted]
+
+    def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
+        self.revoke(assigned)
+        mine = {p.partition for p in assigned}
+        for record in records:
+            for partition, _, last in parse_ranges(header(record.headers, RANGES_HEADER)):
+                if partition in mine:
+                    self._cut_until[partition] = max(self._cut_until.get(partition, 0), last + 1)
+
+    def revoke(self, lost: Sequence[Partition]) -> None:
+        self._pending.clear()
+        for partition in lost:
+            self._cut_until.pop(partition.partition, None)
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        out: list[Produced] = []
+        blocks: dict[tuple[int, int], _Block] = {}
+        for record in batch:
+            if record.offset < self._cut_until.get(record.partition, 0):
+                log.warning("cutter.already-cut", partition=record.partition, offset=record.offset)
+                continue
+            self._pending[record.partition] = record.offset + 1
+            try:
+                schema, facts = self._read(record)
+            except wire.WireError as error:
+                out.append(_quarantined(record, error))
+                continue
+            where = (block_partition(record.partition), schema.version)
+            block = blocks.get(where)
+            if block is not None and block.is_full_with(record, facts):
+                out.append(block.cut())
+                block = None
+            if block is None:
+                block = blocks[where] = _Block(where[0], schema)
+            block.add(record, facts)
+        out += [block.cut() for block in blocks.values()]
+        return out
+
+    def tick(self, now_ms: int) -> list[Produced]:
+        return []
+
+    def committed(self) -> None:
+        self._cut_until.update(self._pending)
+        self._pending.clear()
+
+    def aborted(self) -> None:
+        self._pending.clear()
+
+    def _read(self, record: Consumed) -> tuple[Schema, list[dict[str, Any]]]:
+        schema = self._ids.by_id.get(wire.schema_id_of(record.value))
+        if schema is None or schema.name != _MINI_BLOCK:
+            raise wire.WireError("not a mini-block of this catalogue")
+        assert record.value is not None
+        decoded = wire.decode(schema.plain, record.value, offset=wire.FRAME_BYTES, whole=True)
+        return self._fact_of[schema.version], decoded["facts"]
+
+
+class _Block:
+    def __init__(self, partition: int, schema: Schema) -> None:
+        self._partition = partition
+        self._schema = schema
+        self._facts: list[dict[str, Any]] = []
+        self._ranges: dict[int, tuple[int, int]] = {}
+        self._bytes = 0
+
+    def is_full_with(self, record: Consumed, facts: Sequence[object]) -> bool:
+        return (
+            self._bytes + len(record.value or b"") > _MAX_SOURCE_BYTES
+            or len(self._facts) + len(facts) > _MAX_ROWS
+        )
+
+    def add(self, record: Consumed, facts: Iterable[dict[str, Any]]) -> None:
+        first, _ = self._ranges.get(record.partition, (record.offset, 0))
+        self._ranges[record.partition] = (first, record.offset)
+        self._facts += facts
+        self._bytes += len(record.value or b"")
+
+    def cut(self) -> Produced:
+        facts = fold_searches(self._facts)
+        ranges = ",".join(f"{p}:{first}-{last}" for p, (first, last) in self._ranges.items())
+        return Produced(
+            FACT_BLOCKS,
+            str(self._partition).encode(),
+            wire.container(self._schema.parsed, facts),
+            [(RANGES_HEADER, ranges.encode()), (ROWS_HEADER, str(len(facts)).encode())],
+            self._partition,
+        )
+
+
+def fold_searches(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Facts that are folded searches and agree in all but their counts become one; others stay."""
+    out: list[dict[str, Any]] = []
+    folded: dict[tuple[object, ...], dict[str, Any]] = {}
+    for fact in facts:
+        if fact["kind"] != "search":
+            out.append(fact)
+            continue
+        key = (
+            fact["occurred_at"],
+            fact["recorded_at"] // 60_000,
+            *(str(value) for name, value in fact.items() if name not in _FOLDED),
+        )
+        into = folded.get(key)
+        if into is None:
+            into = folded[key] = dict(fact)
+            out.append(into)
+            continue
+        into["events"] += fact["events"]
+        for name in ("source_offset", "recorded_at", "published_at"):
+            into[name] = max(into[name], fact[name])
+    return out
+
+
+def parse_ranges(packed: bytes | None) -> Iterator[tuple[int, int, int]]:
+    """Partition, first and last offset of `facts` for each range in a block's header."""
+    for part in (packed or b"").decode("ascii", "replace").split(","):
+        if part:
+            partition, _, offsets = part.partition(":")
+            first, _, last = offsets.partition("-")
+            yield int(partition), int(first), int(last)
+
+
+def _quarantined(record: Consumed, error: Exception) -> Produced:
+    log.error("cutter.undecodable", partition=record.partition, offset=record.offset)
+    refusal = Refusal(
+        "internal", Disposition.QUARANTINED, str(error), "cutter", FACTS,
+        record.partition, record.offset, record.timestamp_ms,
+    )  # fmt: skip
+    return Produced(
+        dlq_topic(SOURCE_REGIONS[record.partition]),
+        record.key,
+        record.value,
+        refusal_headers(record.headers, refusal),
+    )

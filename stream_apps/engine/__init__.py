@@ -1,0 +1,14 @@
+"""The exactly-once loop and what a processor of it must offer; router and cutter are its users."""
+
+from stream_apps.engine.loop import LoopSettings, TransactionalLoop
+from stream_apps.engine.records import Consumed, Partition, Processor, Produced, StateSource
+
+__all__ = [
+    "Consumed",
+    "LoopSettings",
+    "Partition",
+    "Processor",
+    "Produced",
+    "StateSource",
+    "TransactionalLoop",
+]

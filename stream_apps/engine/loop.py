@@ -1,0 +1,316 @@
+"""The exactly-once loop: consume → pure function → produce, offsets, commit, in one transaction.
+
+- No transaction is open while polling: a hung one would stop every reader of what it touched.
+- After an abort the processor's state and the consumer's position return to the last commit.
+- A commit of unknown outcome is retried until the deadline; then the loop raises and the process
+  ends, since only a restart can learn the outcome.
+- A fenced producer never writes again: the loop raises :class:`FencedError`.
+- On revocation whatever was collected is forgotten before the partition belongs to somebody else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+
+from schemas.clock import Clock, Deadline, SystemClock
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError, FencedError, LiaisonError, RetryableError
+from stream_apps.engine.errors import classify, must_abort
+from stream_apps.engine.records import Consumed, Partition, Processor, Produced, consumed
+from stream_apps.engine.restore import read_state
+
+__all__ = ["LoopSettings", "TransactionalLoop"]
+
+log = structlog.get_logger(__name__)
+
+_NO_OFFSET = -1001
+_TRANSACTION_TIMEOUT_MS = 10_000
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How one worker reads and commits."""
+
+    group_id: str
+    transactional_id: str
+    topics: tuple[str, ...]
+    max_batch_records: int = 5000
+    max_batch_bytes: int = 8 * 1024 * 1024
+    linger_s: float = 0.02
+    tick_interval_s: float = 1.0
+    commit_timeout_s: float = 30.0
+    restore_timeout_s: float = 60.0
+    session_timeout_ms: int = 10_000
+
+
+class TransactionalLoop:
+    """Runs one processor until told to stop."""
+
+    def __init__(
+        self,
+        kafka: KafkaConnection,
+        processor: Processor,
+        settings: LoopSettings,
+        clock: Clock | None = None,
+    ) -> None:
+        self._kafka = kafka
+        self._processor = processor
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._collected: list[Consumed] = []
+        self._collected_bytes = 0
+        self._assigned: set[Partition] = set()
+        self._failure: LiaisonError | None = None
+        self._restored = False
+        self.commits = 0
+        self.aborts = 0
+        self.records = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; a batch begun is committed or aborted before this returns.
+
+        Raises:
+            FencedError: a successor took over.
+            RetryableError: a commit's outcome is unknown; a restart finds out.
+            LiaisonError: anything else that a restart of the process may or may not mend.
+        """
+        settings = self._settings
+        self._producer = Producer(
+            self._kafka.producer_config(
+                transactional_id=settings.transactional_id,
+                transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
+                linger_ms=5,
+                queue_buffering_max_messages=1_000_000,
+                batch_num_messages=10_000,
+            )
+        )
+        self._init_transactions()
+        self._consumer = Consumer(
+            self._kafka.consumer_config(
+                settings.group_id,
+                session_timeout_ms=settings.session_timeout_ms,
+                heartbeat_interval_ms=max(500, settings.session_timeout_ms // 5),
+                max_poll_interval_ms=300_000,
+                fetch_wait_max_ms=20,
+                queued_min_messages=20_000,
+                queued_max_messages_kbytes=32 * 1024,
+            )
+        )
+        try:
+            self._consumer.subscribe(
+                list(settings.topics), on_assign=self._on_assign, on_revoke=self._on_revoke,
+                on_lost=self._on_revoke,
+            )  # fmt: skip
+            self._loop(stop)
+        finally:
+            self._consumer.close()
+
+    def _init_transactions(self) -> None:
+        deadline = Deadline.after(self._clock, self._settings.commit_timeout_s * 2)
+        while True:
+            try:
+                self._producer.init_transactions(self._settings.commit_timeout_s)
+            except KafkaException as error:
+                failure = classify(error, "initialising transactions")
+                if not isinstance(failure, RetryableError) or deadline.expired():
+                    raise failure from error
+                self._clock.sleep(0.2)
+            else:
+                return
+
+    def _loop(self, stop: threading.Event) -> None:
+        settings, clock = self._settings, self._clock
+        next_tick = clock.monotonic_s() + settings.tick_interval_s
+        while not stop.is_set():
+            self._collect(stop)
+            if self._failure is not None:
+                raise self._failure
+            batch = self._take_collected()
+            if batch:
+                self._transact(batch)
+            if clock.monotonic_s() >= next_tick:
+                self._transact(())
+                next_tick = clock.monotonic_s() + settings.tick_interval_s
+
+    def _collect(self, stop: threading.Event) -> None:
+        """Read until the batch is full, or its time, from its first record on, is up."""
+        settings = self._settings
+        patience = Deadline.after(self._clock, min(_POLL_S, settings.tick_interval_s))
+        while not patience.expired() and not stop.is_set():
+            room = settings.max_batch_records - len(self._collected)
+            if room <= 0 or self._collected_bytes >= settings.max_batch_bytes:
+                return
+            messages = self._consumer.consume(room, min(_POLL_S, patience.remaining()))
+            if self._failure is not None:
+                return
+            had_none = not self._collected
+            for message in messages:
+                self._keep(message)
+            if had_none and self._collected:
+                patience = Deadline.after(self._clock, settings.linger_s)
+
+    def _keep(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            if error.retriable() or not error.fatal():
+                failure = classify(KafkaException(error), "consuming")
+                if isinstance(failure, RetryableError):
+                    log.warning("engine.consume", error=str(error))
+                    return
+            raise classify(KafkaException(error), f"consuming {message.topic()}")
+        record = consumed(message)
+        if Partition(record.topic, record.partition) in self._assigned:
+            self._collected_bytes += len(record.value or b"")
+            self._collected.append(record)
+
+    def _take_collected(self) -> list[Consumed]:
+        batch, self._collected = self._collected, []
+        self._collected_bytes = 0
+        return batch
+
+    def _transact(self, batch: Sequence[Consumed]) -> None:
+        processor = self._processor
+        outputs = processor.process(batch) if batch else processor.tick(self._clock.now_ms())
+        if not batch and not outputs:
+            processor.committed()
+            return
+        try:
+            self._write(batch, outputs)
+        except KafkaException as error:
+            processor.aborted()
+            self._abort(error)
+            self._rewind(batch)
+        except LiaisonError:
+            processor.aborted()
+            raise
+        else:
+            processor.committed()
+            self.commits += 1
+            self.records += len(batch)
+
+    def _write(self, batch: Sequence[Consumed], outputs: Sequence[Produced]) -> None:
+        producer = self._producer
+        producer.begin_transaction()
+        for output in outputs:
+            self._produce(output)
+        if batch:
+            ends: dict[Partition, int] = {}
+            for record in batch:
+                ends[Partition(record.topic, record.partition)] = record.offset + 1
+            producer.send_offsets_to_transaction(
+                [TopicPartition(p.topic, p.partition, offset) for p, offset in ends.items()],
+                self._consumer.consumer_group_metadata(),
+                self._settings.commit_timeout_s,
+            )
+        self._commit()
+
+    def _produce(self, record: Produced) -> None:
+        producer = self._producer
+        while True:
+            try:
+                producer.produce(
+                    record.topic, record.value, record.key, record.partition,
+                    headers=list(record.headers) or None,
+                )  # fmt: skip
+            except BufferError:
+                producer.poll(0.05)
+            else:
+                return
+
+    def _commit(self) -> None:
+        deadline = Deadline.after(self._clock, self._settings.commit_timeout_s)
+        while True:
+            try:
+                self._producer.commit_transaction(max(1.0, deadline.remaining()))
+            except KafkaException as error:
+                if must_abort(error):
+                    raise
+                failure = classify(error, "committing")
+                if not isinstance(failure, RetryableError):
+                    raise failure from error
+                if deadline.expired():
+                    raise RetryableError(
+                        f"the outcome of a commit is unknown after "
+                        f"{self._settings.commit_timeout_s:g} s ({error}): restart the worker"
+                    ) from error
+            else:
+                return
+
+    def _abort(self, cause: KafkaException) -> None:
+        failure = classify(cause, "writing a transaction")
+        if isinstance(failure, FencedError) or (
+            not must_abort(cause) and not isinstance(failure, RetryableError)
+        ):
+            raise failure from cause
+        log.warning("engine.abort", cause=str(cause))
+        deadline = Deadline.after(self._clock, self._settings.commit_timeout_s)
+        while True:
+            try:
+                self._producer.abort_transaction(max(1.0, deadline.remaining()))
+            except KafkaException as error:
+                again = classify(error, "aborting")
+                if not isinstance(again, RetryableError) or deadline.expired():
+                    raise again from error
+            else:
+                self.aborts += 1
+                return
+
+    def _rewind(self, batch: Sequence[Consumed]) -> None:
+        first: dict[Partition, int] = {}
+        for record in batch:
+            first.setdefault(Partition(record.topic, record.partition), record.offset)
+        for partition, offset in first.items():
+            if partition in self._assigned:
+                self._consumer.seek(TopicPartition(partition.topic, partition.partition, offset))
+
+    # --- rebalances: called by librdkafka from within consume() ---------------------------------
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            self._take_over(consumer, partitions)
+        except LiaisonError as failure:
+            self._failure = failure
+        except KafkaException as error:
+            self._failure = classify(error, "taking over partitions")
+
+    def _take_over(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        settings = self._settings
+        committed = consumer.committed(partitions, timeout=settings.restore_timeout_s)
+        for found in committed:
+            if found.error is not None or found.offset == _NO_OFFSET:
+                raise ConfigurationError(
+                    f"group {settings.group_id} has no committed offset for {found.topic} "
+                    f"[{found.partition}]: run `liaison provision`, which sets first positions"
+                )
+        assigned = [Partition(p.topic, p.partition) for p in committed]
+        self._processor.restore(
+            assigned,
+            read_state(
+                self._kafka,
+                self._processor.state_of(assigned),
+                self._clock,
+                timeout_s=settings.restore_timeout_s,
+            ),
+        )
+        self._assigned = set(assigned)
+        self._forget()
+        consumer.assign(committed)
+        log.info("engine.assigned", group=settings.group_id, partitions=len(assigned))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        lost = [Partition(p.topic, p.partition) for p in partitions]
+        self._forget()
+        self._assigned -= set(lost)
+        self._processor.revoke(lost)
+        consumer.unassign()
+        log.info("engine.revoked", group=self._settings.group_id, partitions=len(lost))
+
+    def _forget(self) -> None:
+        self._collected.clear()
+        self._collected_bytes = 0

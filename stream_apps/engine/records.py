@@ -1,0 +1,98 @@
+"""What goes into a processor and what comes out: plain values, no broker needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, cast
+
+from confluent_kafka import Message
+
+__all__ = ["Consumed", "Partition", "Processor", "Produced", "StateSource", "consumed"]
+
+
+class Partition(NamedTuple):
+    """A topic's partition."""
+
+    topic: str
+    partition: int
+
+
+class Consumed(NamedTuple):
+    """A record as it was read. `timestamp_ms` is the broker's append time."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+class Produced(NamedTuple):
+    """A record to write. Partition -1 lets the key decide."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    partition: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class StateSource:
+    """A partition that holds state: all of it, or what stands in its last offsets."""
+
+    partition: Partition
+    last_offsets: int | None = None
+
+
+def consumed(message: Message) -> Consumed:
+    """A confluent-kafka message without error, as a plain value."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    return Consumed(
+        topic, partition, offset, message.timestamp()[1], message.key(), message.value(),
+        headers or (),
+    )  # fmt: skip
+
+
+class Processor(Protocol):
+    """A function of batches with a state that follows the transaction.
+
+    `process` and `tick` may change state, must not block, and must not do I/O; they raise only on
+    an error of the program, never because of what a record holds. After each of them the engine
+    calls `committed` or `aborted`, exactly one of the two.
+    """
+
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
+        """The state to read before `assigned` may be processed."""
+        ...
+
+    def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
+        """Take the state of newly assigned partitions; forget what was held of them before."""
+        ...
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        """All outputs of a batch."""
+        ...
+
+    def tick(self, now_ms: int) -> list[Produced]:
+        """Outputs that time alone makes due."""
+        ...
+
+    def committed(self) -> None:
+        """The last outputs are in the log: their state is the state."""
+        ...
+
+    def aborted(self) -> None:
+        """The last outputs were never written: return to the state before them."""
+        ...
+
+    def revoke(self, lost: Sequence[Partition]) -> None:
+        """These partitions belong to somebody else now."""
+        ...

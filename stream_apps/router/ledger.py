@@ -1,0 +1,269 @@
+"""The account of one bureau, system, lane and epoch: every sequence number, booked once.
+
+Invariant, after every booking: `high = accepted + rejected + quarantined + missing`. What can't be
+attributed to a number (no origin, another bureau's key, a number that jumps too far, a number used
+twice) is counted in the key's `unattributed` account, which has no numbers and so no sum.
+
+Pure: a :class:`Book` holds accounts, changes copies of those that a batch touches, and either keeps
+the copies (commit) or forgets them (abort).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+from schemas.headers import Disposition
+
+__all__ = [
+    "MAX_JUMP",
+    "UNATTRIBUTED",
+    "Account",
+    "AccountKey",
+    "Book",
+    "Standing",
+]
+
+MAX_JUMP = 1_000_000
+"""A number further than this above the highest one seen is a fault, not a gap."""
+UNATTRIBUTED = "unattributed"
+_TAIL = 64
+_MAX_REFUSED_RANGES = 512
+
+
+class Standing(Enum):
+    """How a number stands in its account before it is booked."""
+
+    NEW = "new"
+    LATE = "late"
+    REPLAYED = "replayed"
+    REPEAT = "repeat"
+    REUSED = "reused"
+    TOO_FAR = "too-far"
+
+
+class AccountKey(NamedTuple):
+    """Whose numbers."""
+
+    bureau: str
+    system: str
+    lane: str
+    epoch: int
+
+    def text(self) -> str:
+        """The record key in `ledger.<region>` and `receipts.<bureau>`."""
+        return f"{self.bureau}/{self.system}/{self.lane}/{self.epoch}"
+
+
+class RefusedRange(NamedTuple):
+    """Numbers refused for one reason."""
+
+    first: int
+    last: int
+    disposition: str
+    code: str
+
+
+@dataclass(slots=True)
+class Account:
+    """One account. Change it only through :class:`Book`, which copies it first."""
+
+    key: AccountKey
+    high: int = 0
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    refused: list[RefusedRange] = field(default_factory=list)
+    accepted: int = 0
+    rejected: int = 0
+    quarantined: int = 0
+    repeats: int = 0
+    tail: dict[int, int] = field(default_factory=dict)
+    recorded_at: int = 0
+    receipted_at: int = 0
+    receipt_due: bool = False
+
+    def standing(self, sequence: int, crc: int, *, replay: bool = False) -> Standing:
+        """What booking this number would mean."""
+        if sequence > self.high:
+            return Standing.TOO_FAR if sequence - self.high > MAX_JUMP else Standing.NEW
+        if sequence < 1:
+            return Standing.TOO_FAR
+        if replay and any(r.first <= sequence <= r.last for r in self.refused):
+            return Standing.REPLAYED
+        if any(first <= sequence <= last for first, last in self.missing):
+            return Standing.LATE
+        known = self.tail.get(sequence)
+        return Standing.REUSED if known is not None and known != crc else Standing.REPEAT
+
+    def accept(self, sequence: int, crc: int, standing: Standing) -> None:
+        self._place(sequence, crc, standing)
+        self.accepted += 1
+
+    def refuse(
+        self, sequence: int, crc: int, standing: Standing, disposition: Disposition, code: str
+    ) -> None:
+        self._place(sequence, crc, standing)
+        self._count_refused(disposition, 1)
+        refused = self.refused
+        if refused and refused[-1].last == sequence - 1 and refused[-1][2:] == (disposition, code):
+            refused[-1] = refused[-1]._replace(last=sequence)
+        else:
+            refused.append(RefusedRange(sequence, sequence, disposition.value, code))
+            if len(refused) > _MAX_REFUSED_RANGES:
+                del refused[0]
+
+    def missing_count(self) -> int:
+        return sum(last - first + 1 for first, last in self.missing)
+
+    def copy(self) -> Account:
+        twin = copy(self)
+        twin.missing, twin.refused, twin.tail = self.missing[:], self.refused[:], dict(self.tail)
+        return twin
+
+    def _place(self, sequence: int, crc: int, standing: Standing) -> None:
+        if standing is Standing.NEW:
+            if sequence > self.high + 1:
+                self.missing.append((self.high + 1, sequence - 1))
+            self.high = sequence
+        elif standing is Standing.LATE:
+            self.missing = list(_without(self.missing, sequence))
+        elif standing is Standing.REPLAYED:
+            self._unrefuse(sequence)
+        else:
+            raise ValueError(f"number {sequence} is {standing.value}: it can't be booked")
+        self.tail[sequence] = crc
+        if len(self.tail) > _TAIL:
+            del self.tail[next(iter(self.tail))]
+
+    def _unrefuse(self, sequence: int) -> None:
+        kept: list[RefusedRange] = []
+        for item in self.refused:
+            if item.first <= sequence <= item.last:
+                self._count_refused(Disposition(item.disposition), -1)
+                kept += [
+                    item._replace(first=first, last=last)
+                    for first, last in _without([(item.first, item.last)], sequence)
+                ]
+            else:
+                kept.append(item)
+        self.refused = kept
+
+    def _count_refused(self, disposition: Disposition, change: int) -> None:
+        if disposition is Disposition.REJECTED:
+            self.rejected += change
+        else:
+            self.quarantined += change
+
+    def to_record(self) -> dict[str, Any]:
+        """As `liaison.ledger.LedgerEntry`."""
+        return {
+            **self.key._asdict(),
+            "high": self.high,
+            "missing": [{"first": first, "last": last} for first, last in self.missing],
+            "refused": [item._asdict() for item in self.refused],
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "quarantined": self.quarantined,
+            "repeats": self.repeats,
+            "tail": [{"sequence": number, "crc": crc} for number, crc in self.tail.items()],
+            "recorded_at": self.recorded_at,
+            "receipted_at": self.receipted_at,
+            "receipt_due": self.receipt_due,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Account:
+        """From `liaison.ledger.LedgerEntry`, plain."""
+        key = AccountKey(record["bureau"], record["system"], record["lane"], record["epoch"])
+        return cls(
+            key,
+            high=record["high"],
+            missing=[(item["first"], item["last"]) for item in record["missing"]],
+            refused=[
+                RefusedRange(item["first"], item["last"], item["disposition"], item["code"])
+                for item in record["refused"]
+            ],
+            accepted=record["accepted"],
+            rejected=record["rejected"],
+            quarantined=record["quarantined"],
+            repeats=record["repeats"],
+            tail={item["sequence"]: item["crc"] for item in record["tail"]},
+            recorded_at=record["recorded_at"],
+            receipted_at=record["receipted_at"],
+            receipt_due=record["receipt_due"],
+        )
+
+
+def _without(ranges: list[tuple[int, int]], number: int) -> Iterator[tuple[int, int]]:
+    for first, last in ranges:
+        if not first <= number <= last:
+            yield first, last
+            continue
+        if first < number:
+            yield first, number - 1
+        if number < last:
+            yield number + 1, last
+
+
+Place = tuple[str, int]
+"""Source region and partition: where an account lives in `ledger.<region>`."""
+
+
+class Book:
+    """The accounts of the partitions that a router holds."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Place, AccountKey], Account] = {}
+        self._touched: dict[tuple[Place, AccountKey], Account] = {}
+
+    def account(self, place: Place, key: AccountKey) -> Account:
+        """An account to read; do not change it."""
+        found = self._touched.get((place, key)) or self._kept.get((place, key))
+        return found if found is not None else Account(key)
+
+    def change(self, place: Place, key: AccountKey) -> Account:
+        """An account to change within this batch."""
+        where = (place, key)
+        account = self._touched.get(where)
+        if account is None:
+            kept = self._kept.get(where)
+            account = self._touched[where] = kept.copy() if kept is not None else Account(key)
+        return account
+
+    def touched(self) -> Iterator[tuple[Place, Account]]:
+        """What this batch changed."""
+        for (place, _), account in self._touched.items():
+            yield place, account
+
+    def due(self, before_ms: int) -> list[tuple[Place, AccountKey]]:
+        """Accounts whose receipt is due and whose last one is older than `before_ms`."""
+        return [
+            where
+            for where, account in self._kept.items()
+            if account.receipt_due and account.receipted_at <= before_ms
+        ]
+
+    def commit(self) -> None:
+        self._kept.update(self._touched)
+        self._touched.clear()
+
+    def abort(self) -> None:
+        self._touched.clear()
+
+    def put(self, place: Place, account: Account) -> None:
+        """Restore an account as it was last committed."""
+        self._kept[place, account.key] = account
+
+    def drop(self, place: Place, lane: str) -> None:
+        """Forget a lane's accounts of a partition that was taken away."""
+        self._touched.clear()
+        self._kept = {
+            where: account
+            for where, account in self._kept.items()
+            if where[0] != place or where[1].lane != lane
+        }
+
+    def __len__(self) -> int:
+        return len(self._kept)
