@@ -1,0 +1,214 @@
+"""An import changes what the list changed, once, whatever happens in between."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from producers.un_list import (
+    Entry,
+    ImportState,
+    Unmapped,
+    import_list,
+    load_list,
+    plan_import,
+)
+from schemas.clock import ManualClock
+from schemas.errors import ConfigurationError, PermanentError
+from schemas.models import Event, Recall
+
+SAMPLE = Path(__file__).with_name("un_list_sample.xml")
+AS_OF = datetime(2026, 1, 5, tzinfo=UTC)
+CLOCK = ManualClock(wall_ms=1_780_000_000_000)
+
+
+class Box:
+    """Takes events as the outbox does: the same again is no news, other content is refused."""
+
+    def __init__(self, fail_after: int | None = None) -> None:
+        self.events: dict[str, str] = {}
+        self.order: list[Event] = []
+        self.left = fail_after
+
+    def __call__(self, events: list[Event]) -> None:
+        for event in events:
+            content = event.model_dump_json()
+            if self.events.setdefault(str(event.event_id), content) != content:
+                raise PermanentError("other content", code="event-id-reused")
+            if not any(known.event_id == event.event_id for known in self.order):
+                self.order.append(event)
+            if self.left is not None:
+                self.left -= 1
+                if self.left == 0:
+                    raise KeyboardInterrupt
+
+
+def text() -> str:
+    return SAMPLE.read_text("utf-8")
+
+
+def newer(folder: Path, content: str, day: int = 6, name: str = "newer.xml") -> Path:
+    path = folder / name
+    path.write_text(content.replace("2026-01-05", f"2026-01-{day:02}"), "utf-8")
+    return path
+
+
+def without(content: str, reference: str) -> str:
+    """The list without one entry."""
+    end = content.index(reference)
+    start = max(content.rfind("<INDIVIDUAL>", 0, end), content.rfind("<ENTITY>", 0, end))
+    tag = content[start + 1 : content.index(">", start)]
+    stop = content.index(f"</{tag}>", start) + len(tag) + 3
+    return content[:start] + content[stop:]
+
+
+def run(path: Path, folder: Path, box: Box) -> tuple[int, int, int, int]:
+    with ImportState(folder / "un-list.sqlite") as state:
+        report = import_list(path, state, box, clock=CLOCK)
+    return report.new, report.corrections, report.recalls, report.unchanged
+
+
+def test_the_same_file_twice_changes_nothing(tmp_path: Path) -> None:
+    box = Box()
+    assert run(SAMPLE, tmp_path, box) == (3, 0, 0, 0)
+    assert run(SAMPLE, tmp_path, box) == (0, 0, 0, 3)
+    assert len(box.order) == 3
+
+
+def test_ids_are_made_from_the_lists_own_reference_and_content() -> None:
+    first = plan_import(load_list(SAMPLE).items(), {}, AS_OF)
+    again = plan_import(load_list(SAMPLE).items(), {}, datetime(2030, 1, 1, tzinfo=UTC))
+    assert [step.event for step in first.steps] == [step.event for step in again.steps]
+    assert len({step.event.event_id for step in first.steps}) == 3
+
+
+def test_a_newer_file_corrects_what_changed_and_recalls_what_left(tmp_path: Path) -> None:
+    box = Box()
+    run(SAMPLE, tmp_path, box)
+    changed = without(text().replace("Invented office", "Other office"), "KPi.902")
+    assert run(newer(tmp_path, changed), tmp_path, box) == (0, 1, 1, 1)
+    first, second, _, correction, recall = box.order
+    assert correction.supersedes is not None
+    assert correction.supersedes.event_id == first.event_id
+    assert (correction.kind, correction.root) == ("notice", first.event_id)
+    assert isinstance(recall, Recall)
+    assert recall.supersedes is not None
+    assert recall.supersedes.event_id == second.event_id
+    assert (recall.subtype, recall.supersedes.bureau) == ("legal-basis-ended", "XP")
+    assert recall.occurred_at.date().isoformat() == "2026-01-06"
+    again = newer(tmp_path, changed, 6, "again.xml")
+    assert run(again, tmp_path, box) == (0, 0, 0, 2)
+
+
+def test_a_second_correction_follows_the_first_and_a_recall_names_the_root(tmp_path: Path) -> None:
+    box = Box()
+    run(SAMPLE, tmp_path, box)
+    run(newer(tmp_path, text().replace("Invented office", "Other office"), 6), tmp_path, box)
+    # back to what it was: a new version, not the first event again
+    assert run(newer(tmp_path, text(), 7), tmp_path, box) == (0, 1, 0, 2)
+    run(newer(tmp_path, without(text(), "QDi.901"), 8), tmp_path, box)
+    first, _, _, second, third, recall = box.order
+    assert third.supersedes is not None
+    assert third.supersedes.event_id == second.event_id
+    assert second.root == third.root == first.event_id
+    assert recall.supersedes is not None
+    assert recall.supersedes.event_id == first.event_id
+    assert len(box.events) == 6
+
+
+def test_what_comes_back_on_the_list_is_a_new_notice(tmp_path: Path) -> None:
+    box = Box()
+    run(SAMPLE, tmp_path, box)
+    run(newer(tmp_path, without(text(), "KPi.902"), 6), tmp_path, box)
+    assert run(newer(tmp_path, text(), 7), tmp_path, box) == (1, 0, 0, 2)
+    back = box.order[-1]
+    assert back.supersedes is None
+    assert back.root is None
+    assert back.event_id not in {event.event_id for event in box.order[:-1]}
+
+
+@pytest.mark.parametrize("fail_after", [1, 2, 3])
+def test_cut_off_at_any_event_the_next_import_finishes_it_first(
+    tmp_path: Path, fail_after: int
+) -> None:
+    box = Box()
+    run(SAMPLE, tmp_path, box)
+    changed = without(text().replace("Invented office", "Other office"), "KPi.902")
+    added = changed.replace("HTe.903", "HTe.904")  # one left, one came
+    box.left = fail_after
+    with pytest.raises(KeyboardInterrupt):
+        run(newer(tmp_path, added, 6), tmp_path, box)
+    box.left = None
+    # a still newer file comes next: the begun import is completed before it is compared
+    latest = newer(tmp_path, added.replace("Other office", "Third office"), 7)
+    assert run(latest, tmp_path, box) == (0, 1, 0, 1)
+    corrections = [event for event in box.order if event.kind == "notice" and event.supersedes]
+    assert len(corrections) == 2
+    assert corrections[1].supersedes is not None
+    assert corrections[1].supersedes.event_id == corrections[0].event_id
+    assert sum(event.kind == "recall" for event in box.order) == 2
+
+
+def test_nothing_of_a_cut_file_is_published(tmp_path: Path) -> None:
+    box = Box()
+    path = newer(tmp_path, text()[:-60])
+    with pytest.raises(PermanentError, match="nothing was published"):
+        run(path, tmp_path, box)
+    assert box.order == []
+
+
+def test_an_older_list_is_refused(tmp_path: Path) -> None:
+    box = Box()
+    run(newer(tmp_path, text(), 9), tmp_path, box)
+    with pytest.raises(PermanentError, match="was imported already") as refusal:
+        run(SAMPLE, tmp_path, box)
+    assert refusal.value.code == "un-list-older"
+
+
+def entries(count: int) -> list[Entry | Unmapped]:
+    from dataclasses import replace
+
+    first = load_list(SAMPLE).entries[0]
+    return [replace(first, reference=f"QDi.{number}") for number in range(count)]
+
+
+def test_a_file_that_would_recall_too_much_is_refused() -> None:
+    listed = {step.after.reference: step.after for step in plan_import(entries(100), {}, AS_OF).new}
+    assert len(plan_import(entries(80), listed, AS_OF).recalls) == 20
+    with pytest.raises(PermanentError, match="21 of 100") as refusal:
+        plan_import(entries(79), listed, AS_OF)
+    assert refusal.value.code == "un-list-too-many-recalls"
+    assert len(plan_import(entries(10), listed, AS_OF, max_recall_share=1.0).recalls) == 90
+
+
+def test_an_entry_that_can_no_longer_be_mapped_is_not_recalled() -> None:
+    listed = {step.after.reference: step.after for step in plan_import(entries(3), {}, AS_OF).new}
+    broken: list[Entry | Unmapped] = [*entries(2), Unmapped("QDi.2", "without a name")]
+    plan = plan_import(broken, listed, AS_OF)
+    assert (plan.unchanged, plan.recalls, len(plan.unmapped)) == (2, (), 1)
+    nameless: list[Entry | Unmapped] = [*entries(2), Unmapped("", "without a reference")]
+    plan = plan_import(nameless, listed, AS_OF)
+    assert plan.recalls == ()
+    assert plan.held_back == ("QDi.2",)
+
+
+def test_two_imports_at_a_time_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "un-list.sqlite"
+    with ImportState(path), pytest.raises(ConfigurationError, match="another import holds it"):
+        ImportState(path)
+
+
+def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "un-list.sqlite"
+    path.write_bytes(b"no database at all, but long enough to look like a file of one" * 20)
+    with pytest.raises(ConfigurationError, match="no import state"):
+        ImportState(path)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as database:
+        database.execute("PRAGMA user_version=7")
+    database.close()
+    with pytest.raises(ConfigurationError, match="another version"):
+        ImportState(other)
