@@ -1,0 +1,88 @@
+"""The account: every number booked once, whatever comes in whatever order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.headers import Disposition
+from stream_apps.router.ledger import MAX_JUMP, Account, AccountKey, Book, Standing
+
+KEY = AccountKey("FR", "cases", "message", 7)
+BOOKABLE = (Standing.NEW, Standing.LATE, Standing.REPLAYED)
+
+
+def _sum_holds(account: Account) -> bool:
+    booked = account.accepted + account.rejected + account.quarantined
+    return account.high == booked + account.missing_count()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-2, 60), st.integers(0, 2), st.sampled_from("arqp")), max_size=120
+    )
+)
+def test_the_sum_holds_after_any_bookings_and_no_number_counts_twice(
+    steps: list[tuple[int, int, str]],
+) -> None:
+    account = Account(KEY)
+    booked: set[int] = set()
+    for sequence, crc, what in steps:
+        standing = account.standing(sequence, crc, replay=what == "p")
+        if standing in BOOKABLE:
+            assert (sequence in booked) == (standing is Standing.REPLAYED)
+            booked.add(sequence)
+            if what in "ap":
+                account.accept(sequence, crc, standing)
+            else:
+                disposition = Disposition.REJECTED if what == "r" else Disposition.QUARANTINED
+                account.refuse(sequence, crc, standing, disposition, "code")
+        else:
+            assert sequence in booked or sequence < 1
+        assert _sum_holds(account)
+    assert account.accepted + account.rejected + account.quarantined == len(booked)
+    again = Account.from_record(account.to_record())
+    assert again == account
+
+
+def test_same_number_same_bytes_is_a_repeat_and_other_bytes_are_reused() -> None:
+    account = Account(KEY)
+    account.accept(1, 11, Standing.NEW)
+    assert account.standing(1, 11) is Standing.REPEAT
+    assert account.standing(1, 12) is Standing.REUSED
+
+
+def test_a_gap_is_missing_until_it_is_filled() -> None:
+    account = Account(KEY)
+    account.accept(5, 1, Standing.NEW)
+    assert account.missing == [(1, 4)]
+    assert account.standing(2, 9) is Standing.LATE
+    account.accept(2, 9, Standing.LATE)
+    assert account.missing == [(1, 1), (3, 4)]
+
+
+def test_a_jump_of_over_a_million_is_no_gap() -> None:
+    account = Account(KEY)
+    assert account.standing(MAX_JUMP, 1) is Standing.NEW
+    assert account.standing(MAX_JUMP + 1, 1) is Standing.TOO_FAR
+    assert account.standing(0, 1) is Standing.TOO_FAR
+
+
+def test_a_replay_moves_a_number_from_refused_to_accepted_once() -> None:
+    account = Account(KEY)
+    for number in (1, 2, 3):
+        account.refuse(number, number, Standing.NEW, Disposition.QUARANTINED, "no-reader")
+    assert account.standing(2, 2) is Standing.REPEAT
+    assert account.standing(2, 2, replay=True) is Standing.REPLAYED
+    account.accept(2, 2, Standing.REPLAYED)
+    assert (account.accepted, account.quarantined) == (1, 2)
+    assert account.standing(2, 2, replay=True) is Standing.REPEAT
+    assert [(r.first, r.last) for r in account.refused] == [(1, 1), (3, 3)]
+
+
+def test_an_abort_returns_to_the_last_commit() -> None:
+    book, place = Book(), ("europe", 0)
+    book.change(place, KEY).accept(1, 1, Standing.NEW)
+    book.commit()
+    book.change(place, KEY).accept(2, 2, Standing.NEW)
+    assert book.account(place, KEY).high == 2
+    book.abort()
+    assert book.account(place, KEY).high == 1
