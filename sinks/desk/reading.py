@@ -1,0 +1,111 @@
+"""From the bytes of a delivered record to what it says; no network.
+
+The enrichment is decoded first, by the schema that the record's frame names; the event only when
+asked for. Whatever the bytes are, reading returns or raises `WireError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import wire
+from schemas.catalogue import DELIVERED_NAMESPACE, Schema
+from schemas.registry import SchemaIds
+from sinks.desk.records import Strike
+
+__all__ = ["DeliveredReader", "Opened", "StrikeKey", "read_strike", "strike_key"]
+
+_STRIKE = "liaison.strikes.Strike"
+_HASH_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A delivered record of which the enrichment (plain) is read."""
+
+    schema: Schema
+    enrichment: Mapping[str, Any]
+    value: bytes
+    event_start: int
+
+    @property
+    def event_bytes(self) -> bytes:
+        return self.value[self.event_start :]
+
+    def whole(self) -> dict[str, Any]:
+        """`{enrichment, event}` with ids, times and decimals as Python's own types.
+
+        Raises:
+            WireError: the event does not follow its schema.
+        """
+        return wire.decode(self.schema.parsed, self.value, offset=wire.FRAME_BYTES, whole=True)
+
+
+class DeliveredReader:
+    """Opens delivered records; keeps the prefix of each schema it met."""
+
+    def __init__(self, schema_ids: SchemaIds) -> None:
+        self._ids = schema_ids
+        self._prefixes: dict[int, Any] = {}
+
+    def open(self, value: bytes | None) -> Opened:
+        """Decode the enrichment.
+
+        Raises:
+            WireError: it is no delivered record, or of a schema that was not known at the start.
+        """
+        schema_id = wire.schema_id_of(value)
+        schema = self._ids.by_id.get(schema_id)
+        if schema is None:
+            raise wire.WireError(
+                f"schema id {schema_id} is unknown here: it is newer than this subscriber, "
+                "start it again or update it",
+                code="unknown-schema",
+            )
+        if not schema.name.startswith(f"{DELIVERED_NAMESPACE}.Delivered"):
+            raise wire.WireError(f"{schema.name} is no delivered event")
+        prefix = self._prefixes.get(schema_id)
+        if prefix is None:
+            prefix = self._prefixes[schema_id] = schema.part("enrichment")
+        assert value is not None
+        record, end = wire.decode_at(prefix, value, wire.FRAME_BYTES)
+        return Opened(schema, record["enrichment"], value, end)
+
+
+@dataclass(frozen=True, slots=True)
+class StrikeKey:
+    """Whom a strike hits: one event, or it and every correction of it."""
+
+    hash: bytes
+    chain: bool
+
+
+def strike_key(key: bytes | None) -> StrikeKey:
+    """Read `<SHA-256 in hex>:chain` or `:one`.
+
+    Raises:
+        WireError: the key is not one.
+    """
+    digits, _, scope = (key or b"").partition(b":")
+    try:
+        if len(digits) != _HASH_DIGITS or scope not in (b"chain", b"one"):
+            raise ValueError("length or scope")
+        return StrikeKey(bytes.fromhex(digits.decode("ascii")), scope == b"chain")
+    except ValueError as error:
+        raise wire.WireError(
+            f"the key of a strike is <SHA-256>:chain or :one, not {key!r} ({error})"
+        ) from error
+
+
+def read_strike(schema_ids: SchemaIds, key: StrikeKey, value: bytes, appended_ms: int) -> Strike:
+    """What a strike says; one that can't be read still strikes, its key says whom."""
+    try:
+        schema = schema_ids.by_id.get(wire.schema_id_of(value))
+        if schema is None or schema.name != _STRIKE:
+            raise wire.WireError("not a strike")
+        record = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
+    except wire.WireError:
+        return Strike(key.chain, "unknown", None, appended_ms)
+    return Strike(key.chain, record["reason"], record["successor"], record["recorded_at"])

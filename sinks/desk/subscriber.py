@@ -1,0 +1,346 @@
+"""A desk's way in: the topics of its region and categories, in order, each event once.
+
+Invariants: `strikes` is read to its end before the first event, and followed after; positions are
+stored only when the consumer acknowledged, so a crash repeats what was not acknowledged and nothing
+else; what retention took before it was read raises `GapError`, it is never skipped; a record that
+can't be read is reported in its place. The consumer calls `poll`, then `ack`, from one thread.
+
+The topics have one partition each and are assigned by hand: no consumer group, no rebalance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from schemas.clock import Clock, Deadline, SystemClock
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError, PermanentError
+from schemas.ids import strike_hash
+from schemas.reference import Reference
+from schemas.registry import SchemaIds
+from schemas.topics import REGIONS, STRIKES, bureau_topic, desk_topic
+from schemas.wire import WireError
+from sinks.desk.filters import Filters, Subscription
+from sinks.desk.places import Start, check_still_there, first_offset, topic_ids
+from sinks.desk.reading import DeliveredReader
+from sinks.desk.records import Delivered, GapError, Item, Position, Struck, Unreadable
+from sinks.desk.store import RETENTION_MS, GivenOut, PositionStore, Saved
+from sinks.desk.strikes import StrikeFollower
+
+__all__ = ["Subscriber"]
+
+_GROUP = "liaison-desk"
+_SAVE_EVERY_S = 5.0
+_FORGET_EVERY_S = 86_400.0
+_GONE = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_ID"})
+
+
+class Subscriber:
+    """Events of a region by category, with strikes, from where it left off.
+
+    Use it as a context manager. With `bureau`, that bureau's own events are dropped and what is
+    addressed to it alone is read too. Without `store`, nothing is remembered after the end. With
+    a start that does not resume, a store begins anew: events may be given out again. `prefix` is
+    set before the names of all topics.
+
+    Raises:
+        ConfigurationError: an unknown region, category or bureau.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        categories: Iterable[str],
+        *,
+        kafka: KafkaConnection,
+        schema_ids: SchemaIds,
+        bureau: str | None = None,
+        filters: Filters | None = None,
+        start: Start | None = None,
+        store: Path | None = None,
+        prefix: str = "",
+        max_records: int = 500,
+        clock: Clock | None = None,
+    ) -> None:
+        self._subscription = Subscription(region, frozenset(categories), bureau)
+        _check(self._subscription)
+        self._kafka = kafka
+        self._ids = schema_ids
+        self._reader = DeliveredReader(schema_ids)
+        self._filters = filters or Filters()
+        self._start = start or Start.resume()
+        self._store_path = store
+        self._max_records = max_records
+        self._clock = clock or SystemClock()
+        self._category_of: dict[str, str | None] = {
+            prefix + desk_topic(region, category): category
+            for category in sorted(self._subscription.categories)
+        }
+        if bureau is not None:
+            self._category_of[prefix + bureau_topic(bureau)] = None
+        self._strikes = prefix + STRIKES
+        self._not_before_ms = 0
+        self._next: dict[str, Saved] = {}
+        self._unacknowledged: list[GivenOut] = []
+        self._outstanding = False
+        self._announcements: list[Struck | Unreadable] = []
+        self._at_end: set[str] = set()
+        self._failure: PermanentError | None = None
+        self._parts: _Parts | None = None
+
+    def __enter__(self) -> Subscriber:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Connect, read the strikes, find the positions.
+
+        Raises:
+            GapError: a stored position is no longer in its topic.
+            ConfigurationError: a topic is missing or forbidden; the store is another's.
+            RetryableError: the broker can't be reached.
+        """
+        with ExitStack() as undo:
+            store = PositionStore(self._store_path)
+            undo.callback(store.close)
+            ids = topic_ids(self._kafka, [*self._category_of, self._strikes])
+            consumer = Consumer(
+                self._kafka.consumer_config(
+                    _GROUP,
+                    enable_partition_eof=True,
+                    fetch_wait_max_ms=100,
+                    queued_max_messages_kbytes=32 * 1024,
+                )
+            )
+            undo.callback(consumer.close)
+            follower = StrikeFollower(store, self._ids, self._strikes, ids[self._strikes])
+            self._announcements = [*follower.catch_up(consumer, self._clock), *store.due()]
+            self._find_places(consumer, store, ids)
+            consumer.assign(
+                [
+                    follower.place,
+                    *(TopicPartition(t, 0, saved.next_offset) for t, saved in self._next.items()),
+                ]
+            )
+            self._save_due = Deadline.after(self._clock, _SAVE_EVERY_S)
+            self._forget_due = Deadline.after(self._clock, 0.0)
+            self._parts = _Parts(consumer, store, follower)
+            undo.pop_all()
+
+    def close(self) -> None:
+        """Give everything up; what was not acknowledged comes again."""
+        if self._parts is None:
+            return
+        parts, self._parts = self._parts, None
+        try:
+            if not self._outstanding:
+                self._save(parts.store)
+        finally:
+            parts.store.close()
+            parts.consumer.close()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every topic was read to its end when it was last polled."""
+        return self._at_end >= self._category_of.keys()
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The next offset of each topic, acknowledged or not."""
+        return {topic: saved.next_offset for topic, saved in self._next.items()}
+
+    def poll(self, timeout_s: float, *, max_records: int | None = None) -> list[Item]:
+        """What came within the time, at most so many records; strikes of earlier events first.
+
+        Raises:
+            GapError: records are gone that were never read; so does every later call.
+            PermanentError: a topic is gone or forbidden.
+        """
+        if self._failure is not None:
+            raise self._failure
+        parts = self._opened()
+        announced, self._announcements = self._announcements, []
+        most = min(max_records or self._max_records, self._max_records)
+        messages = parts.consumer.consume(most, 0.0 if announced else timeout_s)
+        strikes = [message for message in messages if message.topic() == self._strikes]
+        items: list[Item] = [*announced, *parts.follower.take(strikes)]
+        try:
+            for message in messages:
+                if message.topic() != self._strikes:
+                    self._take(message, parts, items)
+        except PermanentError as failure:
+            self._failure = failure
+            # What was read before it is still good; the next call says what happened.
+            if not items:
+                raise
+        if any(not isinstance(item, Struck) for item in items):
+            self._outstanding = True
+        elif not self._outstanding and self._save_due.expired():
+            self._save(parts.store)
+        return items
+
+    def ack(self) -> None:
+        """Everything polled so far is in the consumer's hands; strikes are acknowledged apart.
+
+        Raises:
+            RetryableError: the store can't be written; acknowledge again.
+        """
+        store = self._opened().store
+        self._save(store)
+        if self._forget_due.expired():
+            store.forget_before(self._clock.now_ms() - RETENTION_MS)
+            self._forget_due = Deadline.after(self._clock, _FORGET_EVERY_S)
+
+    def ack_struck(self, struck: Iterable[Struck]) -> None:
+        """The consumer knows that these are struck; they don't come again."""
+        self._opened().store.told([item.hash for item in struck])
+
+    def _opened(self) -> _Parts:
+        if self._parts is None:
+            raise ConfigurationError("the subscriber is not open: use it in a `with` statement")
+        return self._parts
+
+    def _save(self, store: PositionStore) -> None:
+        struck = store.save(self._next, self._unacknowledged, self._clock.now_ms())
+        self._announcements += struck
+        self._unacknowledged = []
+        self._outstanding = False
+        self._save_due = Deadline.after(self._clock, _SAVE_EVERY_S)
+
+    def _find_places(self, consumer: Consumer, store: PositionStore, ids: dict[str, str]) -> None:
+        identity = self._subscription.identity
+        held = store.subscription
+        if self._start.resumes and held is not None:
+            if held != identity:
+                raise ConfigurationError(
+                    f"the store belongs to the subscription {held}, not {identity}: name another "
+                    "store, or give a start, which begins this one anew",
+                    code="other-subscription",
+                )
+            positions = store.positions()
+            self._next = {topic: positions[topic] for topic in self._category_of}
+            for topic, saved in self._next.items():
+                check_still_there(consumer, topic, ids[topic], saved)
+            return
+        since_ms = self._start.since_ms
+        self._not_before_ms = since_ms or 0
+        self._next = {
+            topic: Saved(ids[topic], first_offset(consumer, topic, since_ms))
+            for topic in self._category_of
+        }
+        store.begin(identity, self._next)
+
+    def _take(self, message: Message, parts: _Parts, items: list[Item]) -> None:
+        topic, offset = message.topic(), message.offset()
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+            self._fail(parts.consumer, topic, error)
+            return
+        assert topic is not None
+        assert offset is not None
+        saved = self._next[topic]
+        if error is not None:
+            # Past control records too: retention may take them without anything being lost.
+            self._next[topic] = Saved(saved.topic_id, max(saved.next_offset, offset))
+            self._at_end.add(topic)
+            return
+        self._at_end.discard(topic)
+        item = self._read(message, Position(topic, offset), parts.store)
+        self._next[topic] = Saved(saved.topic_id, offset + 1)
+        if item is not None:
+            items.append(item)
+
+    def _fail(self, consumer: Consumer, topic: str | None, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            for name in [topic] if topic in self._next else list(self._next):
+                saved = self._next[str(name)]
+                check_still_there(consumer, str(name), saved.topic_id, saved)
+            raise GapError(f"{topic}: {error.str()}. Give a start to go on", code="below-log-start")
+        if error.name() in _GONE:
+            raise PermanentError(
+                f"topic {topic} can't be read any more ({error.str()}): was it removed, or the "
+                "right to it?",
+                code="topic-gone",
+            )
+        if error.fatal():
+            raise PermanentError(f"the Kafka client gave up: {error.str()}", code="client")
+        # Brokers come and go; the client reconnects by itself.
+
+    def _read(
+        self, message: Message, position: Position, store: PositionStore
+    ) -> Delivered | Unreadable | None:
+        value = message.value()
+        try:
+            opened = self._reader.open(value)
+            enrichment = opened.enrichment
+            if (
+                not self._subscription.takes(enrichment, self._category_of[position.topic])
+                or enrichment["recorded_at"] < self._not_before_ms
+                or not self._filters.match(enrichment)
+            ):
+                return None
+            whole = opened.whole()
+        except WireError as wrong:
+            return Unreadable(position, str(wrong), value)
+        bureau, event_id, root = enrichment["bureau"], enrichment["event_id"], enrichment["root"]
+        own = bytes.fromhex(strike_hash(bureau, event_id))
+        first = None if root is None else bytes.fromhex(strike_hash(bureau, root))
+        strike = store.strike_of(own, first)
+        self._unacknowledged.append(GivenOut(own, first, bureau, event_id, strike is not None))
+        return Delivered(
+            kind=opened.schema.kind or enrichment["kind"],
+            version=opened.schema.version,
+            enrichment=whole["enrichment"],
+            event=whole["event"],
+            event_bytes=opened.event_bytes,
+            headers=_headers(message),
+            position=position,
+            strike=strike,
+        )
+
+
+class _Parts:
+    """What an open subscriber holds."""
+
+    __slots__ = ("consumer", "follower", "store")
+
+    def __init__(self, consumer: Consumer, store: PositionStore, follower: StrikeFollower) -> None:
+        self.consumer = consumer
+        self.store = store
+        self.follower = follower
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
+    headers = message.headers() or []
+    assert isinstance(headers, list)
+    return tuple((n, v.encode() if isinstance(v, str) else v) for n, v in headers)
+
+
+def _check(subscription: Subscription) -> None:
+    reference = Reference.load()
+    unknown = sorted(subscription.categories - reference.categories.keys())
+    if subscription.region not in REGIONS:
+        raise ConfigurationError(
+            f"{subscription.region!r} is no region with a desk; there are {', '.join(REGIONS)}"
+        )
+    if unknown or not (subscription.categories or subscription.bureau):
+        raise ConfigurationError(
+            f"categories {unknown or 'none'}: name one or more of {', '.join(reference.categories)}"
+        )
+    if subscription.bureau is not None and subscription.bureau not in reference.publishers:
+        raise ConfigurationError(
+            f"{subscription.bureau!r} is no bureau: give its ISO 3166 alpha-2 code in capitals"
+        )
