@@ -60,8 +60,8 @@ class StrikeFollower:
         while self._next_offset < end:
             if deadline.expired():
                 raise RetryableError(
-                    f"{self._topic} was read to offset {self._next_offset} of {end} in {_LIMIT_S:.0f} "
-                    "s: is the broker well?"
+                    f"{self._topic} was read to offset {self._next_offset} of {end} "
+                    f"in {_LIMIT_S:.0f} s: is the broker well?"
                 )
             items = self.take(consumer.consume(_BATCH, 0.5))
             unreadable += [item for item in items if isinstance(item, Unreadable)]
