@@ -204,9 +204,9 @@ class _Compiler:
         for cued in self._reference.cued_keywords:
             number = self._add(cued.word, categories.index(cued.category))
             cues = frozenset(self._add(cue, None, cue_only=True) for cue in cued.cues)
-            phrase = self._phrases[number]
-            phrase.cues = (phrase.cues or frozenset()) | cues
-            phrase.unless_language |= cued.unless_language
+            entry = self._phrases[number]
+            entry.cues = (entry.cues or frozenset()) | cues
+            entry.unless_language |= cued.unless_language
         return Classifier(
             tuple(categories),
             tuple(self._phrases),
