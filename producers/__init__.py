@@ -1,1 +1,20 @@
 """The bureau's side: publisher, outbox, importers of foreign formats, traffic simulator."""
+
+from producers.account import AccountCount, Receipt
+from producers.outbox import Outbox, read_accounts
+from producers.problem import Problem
+from producers.publisher import Publisher, publish_many
+from producers.reconcile import reconcile_with_ledger
+from producers.sender import Sender
+
+__all__ = [
+    "AccountCount",
+    "Outbox",
+    "Problem",
+    "Publisher",
+    "Receipt",
+    "Sender",
+    "publish_many",
+    "read_accounts",
+    "reconcile_with_ledger",
+]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from schemas.headers import ORIGIN_HEADER, Headers, Origin
+from schemas.headers import ORIGIN_HEADER, Origin
 
 __all__ = [
     "Account",
@@ -109,7 +109,7 @@ class Pending(NamedTuple):
         return self.account.lane.bureau.encode("ascii")
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> list[tuple[str, str | bytes | None]]:
         bureau, system, lane = self.account.lane
         origin = Origin(bureau, system, lane, self.account.epoch, self.sequence, str(self.event_id))
         return [(ORIGIN_HEADER, origin.pack())]

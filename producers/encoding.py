@@ -168,9 +168,7 @@ class EventEncoder:
 def _plain_fields(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Most values are empty or text, and those are plain already."""
     return {
-        name: value
-        if (value := values[name]) is None or type(value) is str
-        else plain_value(value)
+        name: value if (value := values[name]) is None or type(value) is str else plain_value(value)
         for name in names
     }
 

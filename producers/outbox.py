@@ -201,13 +201,20 @@ class Outbox:
     # -- the sender's side ----------------------------------------------------------------------
 
     def read(
-        self, after_row: int, *, max_records: int, max_bytes: int, without: Collection[int] = ()
+        self,
+        after_row: int,
+        *,
+        max_records: int,
+        max_bytes: int,
+        without: Collection[int] = (),
+        only: int | None = None,
     ) -> list[Pending]:
-        """The next waiting records in order, leaving out some accounts (by row)."""
-        held = ", ".join(str(int(row)) for row in without)
+        """The next waiting records in order: without some accounts, or of one (by row)."""
+        named = [int(row) for row in without] if only is None else [int(only)]
+        some = f"{'NOT ' if only is None else ''}IN ({', '.join(map(str, named))})"
         statement = (
-            "SELECT id, account, sequence, event_id, topic, value FROM pending WHERE id > ? "
-            f"AND account NOT IN ({held}) ORDER BY id LIMIT ?"
+            "SELECT id, account, sequence, event_id, topic, value FROM pending "
+            f"WHERE id > ? AND +account {some} ORDER BY id LIMIT ?"
         )
         records: list[Pending] = []
         size = 0

@@ -1,0 +1,156 @@
+"""Finds out whether an outbox came back from a backup, by asking the ledger.
+
+The ledger books every number that reached the router. Where it has booked a number that this outbox
+still means to give, the file is older than what was sent from it: the account begins a new epoch.
+Records numbered since the file was opened move into it, for their old numbers name other events.
+Records that were pending in the backup stay as they are: they may have been sent, and only under
+their own number does the router know them again.
+
+What the ledger can't tell: numbers that were sent and not booked yet, for instance while the router
+is down. The router quarantines a number with other bytes as `sequence-reused`, so that is seen. And
+if a backup was taken of records not yet confirmed, sent since and restored, they are sent once more
+under a new number: rather twice than not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from producers.account import Account
+from producers.encoding import restamp
+from producers.outbox import Outbox
+from schemas import wire
+from schemas.clock import Clock, Deadline
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError, RetryableError
+from schemas.reference import Reference
+from schemas.registry import SchemaIds
+from schemas.topics import ledger_topic
+
+__all__ = ["reconcile_with_ledger"]
+
+_GROUP = "liaison-outbox"
+_TIMEOUT_S = 60.0
+_POLL_RECORDS = 1000
+_POLL_S = 0.5
+
+
+def reconcile_with_ledger(
+    outbox: Outbox,
+    kafka: KafkaConnection,
+    ids: SchemaIds,
+    reference: Reference,
+    clock: Clock,
+    *,
+    timeout_s: float = _TIMEOUT_S,
+) -> list[Account]:
+    """Begin a new epoch for each account that the ledger is ahead of, and confirm the rest.
+
+    Returns the accounts begun. Call it before a `Sender` starts, or give it to one.
+
+    Raises:
+        RetryableError: the ledger could not be read in time.
+        ConfigurationError: the ledger's topic is missing or not readable.
+    """
+    accounts = {_key(account): account for account in outbox.accounts()}
+    regions = {
+        reference.region_of(account.lane.bureau, clock.now_ms()) for account in accounts.values()
+    }
+    highs: dict[str, int] = {}
+    if accounts:
+        deadline = Deadline.after(clock, timeout_s)
+        topics = [ledger_topic(region) for region in sorted(regions)]
+        for message in _records(kafka, topics, deadline):
+            key = (message.key() or b"").decode("utf-8", "replace")
+            value = message.value()
+            if key in accounts and value is not None:
+                highs[key] = _high(ids, value)
+    begun = []
+    for key, account in accounts.items():
+        if highs.get(key, 0) >= (account.unconfirmed_from or account.next_sequence):
+            begun.append(outbox.begin_new_epoch(account.lane, partial(restamp, ids.by_id)))
+    outbox.confirm()
+    return begun
+
+
+def _key(account: Account) -> str:
+    return f"{'/'.join(account.lane)}/{account.epoch}"
+
+
+def _high(ids: SchemaIds, value: bytes) -> int:
+    schema_id = wire.schema_id_of(value)
+    schema = ids.by_id.get(schema_id)
+    if schema is None:
+        raise ConfigurationError(
+            f"the ledger holds schema id {schema_id}, which the registry's ids do not name: "
+            "is it the registry that the router uses?"
+        )
+    return int(wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)["high"])
+
+
+def _records(
+    kafka: KafkaConnection, topics: Iterable[str], deadline: Deadline
+) -> Iterator[Message]:
+    """All committed records of some topics, from the first to the end that they have now."""
+    consumer = Consumer(
+        {
+            **kafka.consumer_config(_GROUP, enable_partition_eof=True),
+            "error_cb": lambda _error: None,  # what matters comes back by the deadline
+        }
+    )
+    with closing(consumer):
+        try:
+            partitions = [
+                TopicPartition(topic, partition, OFFSET_BEGINNING)
+                for topic in topics
+                for partition in _partitions(consumer, topic, deadline)
+            ]
+            consumer.assign(partitions)
+            unread = {(p.topic, p.partition) for p in partitions}
+            while unread:
+                if deadline.expired():
+                    raise RetryableError(
+                        f"the ledger ({', '.join(topics)}) could not be read to its end in time: "
+                        "is the broker running?",
+                        code="ledger-unread",
+                    )
+                wait_s = min(_POLL_S, deadline.remaining())
+                for message in consumer.consume(_POLL_RECORDS, wait_s):
+                    error = message.error()
+                    if error is None:
+                        yield message
+                    elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                        unread.discard((message.topic(), message.partition()))
+                    elif not error.retriable():
+                        raise _unreadable(message.topic(), error)
+        except KafkaException as error:
+            raise RetryableError(
+                f"the ledger could not be read ({error.args[0]}): is the broker running?",
+                code="ledger-unread",
+            ) from error
+
+
+def _partitions(consumer: Consumer, topic: str, deadline: Deadline) -> list[int]:
+    found = consumer.list_topics(topic, max(0.1, deadline.remaining())).topics[topic]
+    if found.error is not None:
+        raise _unreadable(topic, found.error)
+    return sorted(found.partitions)
+
+
+def _unreadable(topic: str | None, error: KafkaError) -> ConfigurationError:
+    return ConfigurationError(
+        f"topic {topic} can't be read ({error.str()}): run `liaison provision`, or grant the "
+        "outbox's user the right to read it",
+        code="ledger-unreadable",
+    )
