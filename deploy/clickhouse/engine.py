@@ -8,13 +8,14 @@ the engine closes with its last handle. Only this module touches chDB.
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from deploy.clickhouse.config import ServiceLimits, write_config
 from deploy.clickhouse.errors import SYNTAX_ERROR, UNKNOWN_SETTING, ClickHouseError
@@ -60,6 +61,7 @@ class Engine:
         self._connect = core.connect
         self._connection_string = connection_string
         self._spare: Any = self._connect(connection_string)
+        self._lock: IO[str] | None = None
         self.incoming = incoming
         self.version = ""
         self.formats: frozenset[str] = frozenset()
@@ -76,6 +78,7 @@ class Engine:
         home = data_dir / "service"
         incoming = home / "incoming"
         incoming.mkdir(parents=True, exist_ok=True)
+        lock = _lock(home, data_dir)
         config = write_config(home, limits)
         # a config.xml in the working directory would be loaded, and its rights with it
         os.chdir(home)
@@ -83,17 +86,16 @@ class Engine:
         try:
             engine = cls(f"{store}?config-file={config}", incoming)
         except RuntimeError as error:
-            reason = str(error)
-            if "lock" in reason.lower():
-                raise ConfigurationError(
-                    f"Another process has {data_dir} open. Stop it, or choose another directory.",
-                    code="data-dir-locked",
-                ) from error
-            raise ConfigurationError(f"chDB can't open {data_dir}: {reason}") from error
-        # only now is the directory ours: what a killed process left there goes
+            lock.close()
+            raise ConfigurationError(
+                f"chDB can't open {store}: {error}. What it printed above says more."
+            ) from error
+        engine._lock = lock
+        # what a killed process left
         for left_over in incoming.iterdir():
             left_over.unlink()
         engine._check(limits)
+        engine._plain_default_database(known=(store / "metadata" / "default.sql").exists())
         return engine
 
     def _check(self, limits: ServiceLimits) -> None:
@@ -109,6 +111,18 @@ class Engine:
         self.version = self._ask("SELECT version()").strip()
         names = self._ask("SELECT lower(name) FROM system.formats").split()
         self.formats = frozenset((*names, "null"))
+
+    def _plain_default_database(self, *, known: bool) -> None:
+        """A database `default` as a server's, in place of chDB's, which also looks into folders.
+
+        Detached and never dropped: dropping would take its tables along.
+        """
+        engine = self._ask("SELECT engine FROM system.databases WHERE name = 'default'").strip()
+        if engine == "Overlay":
+            self._spare.query("DETACH DATABASE default")
+            self._spare.query(
+                "ATTACH DATABASE default" if known else "CREATE DATABASE default ENGINE = Atomic"
+            )
 
     def _ask(self, sql: str) -> str:
         return bytes(self._spare.query(sql, "TSVRaw").bytes()).decode()
@@ -165,6 +179,22 @@ class Engine:
     def close(self) -> None:
         """Close the engine once the last request is done."""
         self._spare.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _lock(home: Path, data_dir: Path) -> IO[str]:
+    """chDB refuses a second process too, but its error doesn't say so; this lock dies with us."""
+    file = (home / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise ConfigurationError(
+            f"Another process has {data_dir} open. Stop it, or choose another directory.",
+            code="data-dir-locked",
+        ) from error
+    return file
 
 
 def _assignment(name: str, value: str) -> str:

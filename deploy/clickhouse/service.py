@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -50,23 +53,44 @@ def serve(
         try:
             app = make_app(engine, tuple(accounts), limits)
             _announce_when_ready(app, listener)
-            server = uvicorn.Server(
+            server = _Server(
                 uvicorn.Config(
                     app,
                     log_level="warning",
                     access_log=False,
-                    timeout_graceful_shutdown=max(1, int(limits.stop_timeout_s)),
                     timeout_keep_alive=60,
                     server_header=False,
                     lifespan="on",
                 )
             )
+            _stop_on_signals(server, engine, limits.stop_timeout_s)
             server.run(sockets=[listener])
         finally:
-            engine.cancel_all()
             engine.close()
     finally:
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn would raise the signal again after its shutdown, before the engine is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _stop_on_signals(server: uvicorn.Server, engine: Engine, stop_timeout_s: float) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if server.should_exit:
+            return
+        server.should_exit = True
+        # answers that are still being computed hold the server up: they get this long
+        timer = threading.Timer(stop_timeout_s, engine.cancel_all)
+        timer.daemon = True
+        timer.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,0 +1,400 @@
+"""The HTTP service as clickhouse-connect and plain HTTP see it: a real process, real clients."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import clickhouse_connect
+import fastavro
+import httpx
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from tests.integration.clickhouse_process import ClickHouseProcess
+
+ROWS = 300_000
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
+    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def client(service: ClickHouseProcess) -> Iterator[Client]:
+    client = service.connection.client()
+    client.command("CREATE DATABASE test")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def table(client: Client) -> str:
+    name = f"test.t_{uuid.uuid4().hex}"
+    client.command(
+        f"CREATE TABLE {name} (a UInt64, s String) ENGINE = MergeTree ORDER BY a "
+        "SETTINGS non_replicated_deduplication_window = 100"
+    )
+    return name
+
+
+def count(client: Client, table: str) -> int:
+    return int(client.query(f"SELECT count() FROM {table}").result_rows[0][0])
+
+
+def avro(rows: int) -> bytes:
+    schema = fastavro.parse_schema(
+        {
+            "type": "record",
+            "name": "r",
+            "fields": [{"name": "a", "type": "long"}, {"name": "s", "type": "string"}],
+        }
+    )
+    buffer = io.BytesIO()
+    fastavro.writer(buffer, schema, ({"a": n, "s": f"x{n}"} for n in range(rows)))
+    return buffer.getvalue()
+
+
+def post(service: ClickHouseProcess, content: bytes = b"", **params: str) -> httpx.Response:
+    return httpx.post(
+        f"http://127.0.0.1:{service.port}/", params=params, content=content, timeout=60
+    )
+
+
+def test_it_answers_a_sign_of_life(service: ClickHouseProcess, client: Client) -> None:
+    base = f"http://127.0.0.1:{service.port}"
+    assert client.ping()
+    assert httpx.get(f"{base}/ping").text == "Ok.\n"
+    assert httpx.get(f"{base}/").text == "Ok.\n"
+    assert httpx.get(f"{base}/nowhere").status_code == 404
+
+
+def test_parameters_arrive_as_they_were(client: Client) -> None:
+    values = {"a": "it's\ta\n\\العربية", "b": None, "c": ["x'y", "z"], "d": -3}
+    rows = client.query(
+        "SELECT {a:String}, {b:Nullable(Int32)}, {c:Array(String)}, {d:Int64}", parameters=values
+    ).result_rows
+    assert rows == [(values["a"], None, ["x'y", "z"], -3)]
+
+
+def test_a_request_s_settings_and_database_are_its_own(
+    service: ClickHouseProcess, client: Client
+) -> None:
+    sql = "SELECT getSetting('max_threads'), currentDatabase()"
+    usual = client.query(sql).result_rows
+    assert client.query(sql, settings={"max_threads": 7}).result_rows == [(7, "default")]
+    inside = service.connection.client(database="test")
+    assert inside.query("SELECT currentDatabase()").result_rows == [("test",)]
+    inside.close()
+    assert client.query(sql).result_rows == usual
+
+
+def test_a_failed_query_s_output_does_not_reach_the_next(client: Client) -> None:
+    with pytest.raises(DatabaseError):
+        client.command("SELECT throwIf(number = 900000) FROM numbers(1000000)")
+    assert client.command("SELECT 41 + 1") == 42
+
+
+@pytest.mark.parametrize("compression", ["", "lz4", "zstd", "gzip"])
+def test_an_insert_of_many_frames_arrives_whole(
+    service: ClickHouseProcess, table: str, compression: str
+) -> None:
+    writer = clickhouse_connect.get_client(
+        host="127.0.0.1", port=service.port, compress=compression or False
+    )
+    rows = [(n, f"x{n}") for n in range(ROWS)]
+    summary = writer.insert(table, rows, ["a", "s"])
+    assert summary.written_rows == ROWS
+    found = writer.query(f"SELECT count(), uniqExact(a), sum(a) FROM {table}").result_rows
+    assert found == [(ROWS, ROWS, ROWS * (ROWS - 1) // 2)]
+    assert writer.query(f"SELECT * FROM {table}").row_count == ROWS
+    writer.close()
+
+
+def test_avro_goes_in_raw_plain_and_compressed(client: Client, table: str) -> None:
+    assert client.raw_insert(table, ["a", "s"], avro(1000), fmt="Avro").written_rows == 1000
+    client.raw_insert(table, ["a", "s"], gzip.compress(avro(10)), fmt="Avro", compression="gzip")
+    assert count(client, table) == 1010
+
+
+def test_an_insert_can_select_from_its_input_and_is_dropped_when_repeated(
+    client: Client, table: str
+) -> None:
+    sql = (
+        f"INSERT INTO {table} (a, s) SELECT a + 1, s FROM input('a UInt64, s String') "
+        "WHERE a >= 500 SETTINGS insert_deduplication_token = 'once', max_insert_threads = 1\n"
+        "FORMAT Avro\n"
+    ).encode()
+    for _ in range(2):
+        client.raw_insert("", insert_block=sql + avro(1000), fmt="Avro")
+    assert client.query(f"SELECT count(), min(a), max(a) FROM {table}").result_rows == [
+        (500, 501, 1000)
+    ]
+
+
+def test_a_token_may_be_a_setting_of_the_request(client: Client, table: str) -> None:
+    for rows in (10, 20):
+        client.raw_insert(
+            table, ["a", "s"], avro(rows), fmt="Avro", settings={"insert_deduplication_token": "t"}
+        )
+    assert count(client, table) == 10
+
+
+def test_a_broken_body_leaves_no_rows(
+    service: ClickHouseProcess, client: Client, table: str
+) -> None:
+    body = gzip.compress(b"1,a\n" * 100_000)
+    answer = httpx.post(
+        f"http://127.0.0.1:{service.port}/",
+        params={"query": f"INSERT INTO {table} FORMAT CSV"},
+        content=body[:-100],
+        headers={"Content-Encoding": "gzip"},
+    )
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "117")
+    with pytest.raises(DatabaseError):
+        client.raw_insert(table, ["a", "s"], avro(1000)[:-30], fmt="Avro")
+    assert count(client, table) == 0
+
+
+def test_queries_come_in_the_url_the_body_or_both(service: ClickHouseProcess, table: str) -> None:
+    assert post(service, b"SELECT 1").text == "1\n"
+    assert post(service, query="SELECT 2").text == "2\n"
+    assert post(service, b"+ 1", query="SELECT 2").text == "3\n"
+    assert post(service, b"1,'a'\n", query=f"INSERT INTO {table} FORMAT CSV").status_code == 200
+    assert post(service, f"INSERT INTO {table} VALUES (2, 'b'), (3, 'c;')".encode()).is_success
+    assert post(service, b" (4, 'd')", query=f"INSERT INTO {table} VALUES").is_success
+    assert post(service, f"SELECT count(), max(s) FROM {table}".encode()).text == "4\td\n"
+
+
+def test_an_answer_says_what_it_is(service: ClickHouseProcess) -> None:
+    answer = post(service, b"SELECT 1 AS x FORMAT JSON", query_id="mine")
+    assert answer.json()["data"] == [{"x": 1}]
+    assert answer.headers["X-ClickHouse-Format"] == "JSON"
+    assert answer.headers["X-ClickHouse-Query-Id"] == "mine"
+    assert answer.headers["X-ClickHouse-Timezone"] == "UTC"
+    assert json.loads(answer.headers["X-ClickHouse-Summary"])["read_rows"] == "1"
+    assert post(service, b"SELECT 1", default_format="CSVWithNames").text == '"1"\n1\n'
+
+
+def test_answers_are_compressed_only_when_asked_for(service: ClickHouseProcess) -> None:
+    url = f"http://127.0.0.1:{service.port}/"
+    query = {"query": "SELECT number FROM numbers(1000)"}
+    plain = httpx.get(url, params=query, headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    small = httpx.get(
+        url, params={**query, "enable_http_compression": "1"}, headers={"Accept-Encoding": "gzip"}
+    )
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert small.text == plain.text
+
+
+def test_parameters_may_come_as_a_form(service: ClickHouseProcess) -> None:
+    answer = httpx.post(
+        f"http://127.0.0.1:{service.port}/",
+        files={"query": (None, "SELECT {a:UInt8} + 1"), "param_a": (None, "4")},
+    )
+    assert answer.text == "5\n"
+
+
+def test_a_get_can_not_write(service: ClickHouseProcess, table: str) -> None:
+    answer = httpx.get(
+        f"http://127.0.0.1:{service.port}/", params={"query": f"INSERT INTO {table} SELECT 1, 'x'"}
+    )
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "164"
+
+
+@pytest.mark.parametrize(
+    ("sql", "status", "code"),
+    [
+        ("SELECT nope", 404, 47),
+        ("SELEC 1", 400, 62),
+        ("SELECT * FROM nope.t", 404, 81),
+        ("SELECT * FROM nope", 404, 60),
+        ("SELECT 1; SELECT 2", 400, 62),
+        ("KILL QUERY WHERE 1", 403, 497),
+        ("SYSTEM SHUTDOWN", 403, 497),
+        ("SELECT file('/etc/passwd')", 403, 497),
+        ("SELECT * FROM '/etc/passwd'", 404, 60),
+        ("SELECT * FROM url('http://127.0.0.1:9/', 'CSV', 'a Int8')", 403, 497),
+        ("SELECT 1 SETTINGS max_result_bytes = 0", 500, 452),
+        ("SELECT 1 SETTINGS nonsense = 1", 404, 115),
+    ],
+)
+def test_an_error_has_clickhouse_s_code_and_status(
+    service: ClickHouseProcess, sql: str, status: int, code: int
+) -> None:
+    answer = post(service, sql.encode())
+    assert answer.headers["X-ClickHouse-Exception-Code"] == str(code)
+    assert answer.status_code == status
+    assert answer.text.startswith(f"Code: {code}. DB::Exception: ")
+
+
+def test_an_unknown_setting_or_block_compression_is_named(service: ClickHouseProcess) -> None:
+    assert post(service, b"SELECT 1", nonsense="1").headers["X-ClickHouse-Exception-Code"] == "115"
+    assert post(service, b"SELECT 1", compress="1").status_code == 501
+    assert "nonsense" in post(service, b"SELECT 1", nonsense="1").text
+
+
+def test_other_formats_and_shapes_come_out(client: Client) -> None:
+    data = client.raw_query("SELECT number AS n FROM numbers(10)", fmt="Parquet")
+    assert data[:4] == data[-4:] == b"PAR1"
+    assert client.query("SELECT 1 AS a, 'x' AS b LIMIT 0").column_names == ("a", "b")
+    assert client.query_arrow("SELECT 1 AS a").num_rows == 1
+    assert len(client.query_df("SELECT number FROM numbers(5)")) == 5
+    with client.query_row_block_stream("SELECT number FROM numbers(100000)") as stream:
+        assert sum(len(block) for block in stream) == 100_000
+
+
+def test_the_async_client_works_twenty_at_once(service: ClickHouseProcess, table: str) -> None:
+    async def work() -> int:
+        client = await clickhouse_connect.get_async_client(host="127.0.0.1", port=service.port)
+        await client.insert(table, [[n, f"x{n}"] for n in range(30_000)], ["a", "s"])
+        answers = await asyncio.gather(
+            *(client.query(f"SELECT count() + {n} FROM {table}") for n in range(20))
+        )
+        await client.close()
+        return sum(int(answer.result_rows[0][0]) for answer in answers)
+
+    assert asyncio.run(work()) == 30_000 * 20 + sum(range(20))
+
+
+def test_reads_go_on_while_an_insert_runs(service: ClickHouseProcess, table: str) -> None:
+    sql = f"INSERT INTO {table} SELECT number, sleepEachRow(1) FROM numbers(2)"
+    insert = threading.Thread(
+        target=post,
+        args=(service, sql.encode()),
+        kwargs={"max_block_size": "1"},
+    )
+    insert.start()
+    answers = [post(service, b"SELECT 1").text for _ in range(5)]
+    was_running = insert.is_alive()
+    insert.join()
+    assert answers == ["1\n"] * 5
+    assert was_running
+
+
+def test_no_temporary_file_is_left(service: ClickHouseProcess, client: Client) -> None:
+    client.command("SELECT 1")
+    assert list((service.data_dir / "service" / "incoming").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
+    passwords = {
+        "LIAISON_CLICKHOUSE_PASSWORD": "right:with:colons",
+        "LIAISON_CLICKHOUSE_READER_PASSWORD": "reads",
+    }
+    with ClickHouseProcess(tmp_path_factory.mktemp("guarded"), environment=passwords) as process:
+        yield process
+
+
+class TestAccounts:
+    def test_each_way_of_naming_an_account_works(self, guarded: ClickHouseProcess) -> None:
+        url = f"http://127.0.0.1:{guarded.port}/?query=SELECT+1"
+        password = "right:with:colons"
+        answers = [
+            httpx.get(url, auth=("default", password)),
+            httpx.get(url, headers={"X-ClickHouse-User": "default", "X-ClickHouse-Key": password}),
+            httpx.get(f"{url}&user=default&password={password}"),
+        ]
+        assert [answer.text for answer in answers] == ["1\n"] * 3
+        client = guarded.connection.client()
+        assert client.command("SELECT 1") == 1
+        client.close()
+
+    @pytest.mark.parametrize(
+        "credentials", [None, ("default", ""), ("default", "wrong"), ("other", "reads")]
+    )
+    def test_others_are_refused(
+        self, guarded: ClickHouseProcess, credentials: tuple[str, str] | None
+    ) -> None:
+        url = f"http://127.0.0.1:{guarded.port}/?query=SELECT+1"
+        answer = httpx.get(url, auth=credentials) if credentials else httpx.get(url)
+        assert answer.status_code == 403
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "516"
+        assert httpx.get(f"http://127.0.0.1:{guarded.port}/ping").status_code == 200
+
+    def test_the_reader_reads_and_can_not_write(self, guarded: ClickHouseProcess) -> None:
+        client = clickhouse_connect.get_client(
+            host="127.0.0.1", port=guarded.port, username="reader", password="reads"
+        )
+        assert client.command("SELECT 1") == 1
+        assert client.query("SELECT 1", settings={"max_threads": 1}).row_count == 1
+        for sql in ("CREATE DATABASE x", "CREATE TABLE t (a Int8) ENGINE = Memory"):
+            with pytest.raises(DatabaseError) as caught:
+                client.command(sql)
+            assert caught.value.code == 164
+        with pytest.raises(DatabaseError):
+            client.command("CREATE DATABASE x", settings={"readonly": 0})
+        client.close()
+
+
+class TestLife:
+    def test_acknowledged_inserts_survive_kill_9(self, tmp_path: Path) -> None:
+        service = ClickHouseProcess(tmp_path / "data")
+        acknowledged = 0
+        with service:
+            client = service.connection.client()
+            client.command("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+            timer = threading.Timer(1.0, service.kill)
+            timer.start()
+            try:
+                for number in range(1_000_000):
+                    client.insert("t", [[number]], ["a"])
+                    acknowledged += 1
+            except DatabaseError:
+                pass
+            timer.join()
+            client.close()
+        with service:
+            client = service.connection.client()
+            found = client.query("SELECT count(), countIf(a < {n:UInt64}) FROM t",
+                                 parameters={"n": acknowledged}).result_rows[0]  # fmt: skip
+            client.close()
+        assert acknowledged > 0
+        assert found[1] == acknowledged
+        assert found[0] in (acknowledged, acknowledged + 1)
+
+    def test_a_stop_is_clean_even_while_a_query_runs(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data") as service:
+            thread = threading.Thread(
+                target=lambda: _ignoring_cut(
+                    service,
+                    b"SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1",
+                )
+            )
+            thread.start()
+            assert post(service, b"SELECT 1").text == "1\n"
+            assert service.stop() == 0
+            thread.join()
+
+    def test_a_second_start_on_the_same_directory_says_why(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data") as service:
+            second = ClickHouseProcess(tmp_path / "data").launch()
+            said, _ = second.communicate(timeout=60)
+            assert second.returncode == 2
+            assert "data-dir-locked: Another process has" in said
+            assert post(service, b"SELECT 1").text == "1\n"
+
+    def test_a_taken_port_is_named(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "one") as service:
+            second = ClickHouseProcess(tmp_path / "two", port=service.port).launch()
+            said, _ = second.communicate(timeout=60)
+            assert second.returncode == 2
+            assert f"Port {service.port} on 127.0.0.1 is taken" in said
+
+
+def _ignoring_cut(service: ClickHouseProcess, sql: bytes) -> None:
+    try:
+        post(service, sql)
+    except httpx.HTTPError:
+        return

@@ -1,0 +1,129 @@
+"""What the service makes of a request's text."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.clickhouse.errors import ClickHouseError
+from deploy.clickhouse.statement import Statement, parse_statement, quote, unquote
+
+FORMATS = frozenset({"avro", "csv", "json", "native", "tabseparated", "values"})
+
+
+def parse(text: str | bytes) -> Statement:
+    return parse_statement(text.encode() if isinstance(text, str) else text, FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("text", "output_format"),
+    [
+        ("SELECT 1", None),
+        ("SELECT 1 FORMAT JSON", "JSON"),
+        ("SELECT 1\n FORMAT Native;", "Native"),
+        ("SELECT 1 FORMAT JSON SETTINGS max_threads = 1", "JSON"),
+        ("SELECT 'x FORMAT CSV'", None),
+        ("SELECT 1 -- FORMAT CSV", None),
+        ("SELECT 1 /* FORMAT CSV */", None),
+        ("SELECT format csv FROM t", None),
+        ("SELECT (SELECT 1 AS format, 2 AS csv)", None),
+        ("SELECT 1 FORMAT Nonsense", None),
+    ],
+)
+def test_the_output_format_is_read_where_it_is_a_clause(
+    text: str, output_format: str | None
+) -> None:
+    assert parse(text).output_format == output_format
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (b"INSERT INTO t FORMAT CSV\n1,2", b"1,2"),
+        (b"INSERT INTO t FORMAT CSV 1,2", b"1,2"),
+        (b"insert into t (a, b) format Native\n\x02\x00\xff", b"\x02\x00\xff"),
+        (b"INSERT INTO t FORMAT Native\n\n\x01", b"\n\x01"),
+        (b"INSERT INTO t SETTINGS a = 'FORMAT CSV' FORMAT CSV\n1", b"1"),
+        (b"/* c */ INSERT INTO `FORMAT` (`FORMAT CSV`) FORMAT CSV\n1", b"1"),
+        (b"INSERT INTO t VALUES (1, ';')", b" (1, ';')"),
+        (b"INSERT INTO t FORMAT CSV\n'; DROP TABLE t", b"'; DROP TABLE t"),
+    ],
+)
+def test_data_begins_right_after_the_format(text: bytes, data: bytes) -> None:
+    statement = parse(text)
+    assert statement.data_offset is not None
+    assert text[statement.data_offset :] == data
+
+
+def test_an_insert_reads_its_data_from_a_file_before_its_settings() -> None:
+    statement = parse("INSERT INTO d.t (a) SETTINGS x = 1 FORMAT CSV\n1")
+    assert " ".join(statement.sql_reading("/a'b").split()) == (
+        "INSERT INTO d.t (a) FROM INFILE '/a\\'b' SETTINGS x = 1 FORMAT CSV"
+    )
+
+
+def test_input_becomes_a_table_and_its_structure_is_kept() -> None:
+    statement = parse(
+        "INSERT INTO t (a, p) SELECT a, 7 FROM input('a Array(String), b Enum(\\'x\\' = 1)') "
+        "WHERE 3 > (SELECT max(o) FROM m) SETTINGS max_threads = 1\nFORMAT Avro\nObj"
+    )
+    assert statement.structure == "a Array(String), b Enum('x' = 1)"
+    assert statement.data_format == "Avro"
+    assert statement.settings_clause.strip() == "SETTINGS max_threads = 1"
+    assert "FROM _liaison_input WHERE 3 >" in " ".join(statement.sql.split())
+    assert "FORMAT" not in statement.sql
+
+
+def test_settings_between_table_and_select_are_kept_for_the_input() -> None:
+    statement = parse("INSERT INTO t SETTINGS x = 1 SELECT a FROM input('a Int8') FORMAT CSV\n1")
+    assert statement.settings_clause.strip() == "SETTINGS x = 1"
+
+
+def test_an_insert_select_without_input_has_no_data() -> None:
+    assert parse("INSERT INTO t SELECT 1").data_offset is None
+    assert parse("INSERT INTO t SELECT 1 FORMAT CSV").data_offset is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("KILL QUERY WHERE 1", 497),
+        ("kill /* x */ query WHERE 1", 497),
+        ("SELECT 1 INTO OUTFILE '/tmp/x'", 497),
+        ("INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV", 497),
+        ("SELECT file('/etc/passwd')", 497),
+        ("SELECT * FROM FILE /**/ ('/etc/passwd')", 497),
+        ("SELECT `file`('/etc/passwd')", 497),
+        ("SELECT `fil\\x65`('/etc/passwd')", 497),
+        ("INSERT INTO t SELECT file('/etc/passwd')", 497),
+        ("SELECT 1; SELECT 2", 62),
+        ("INSERT INTO t SELECT 1; DROP TABLE t", 62),
+        ("SELECT 'open", 62),
+        ("INSERT INTO t SELECT a FROM input('a Int8')", 62),
+        ("CREATE TEMPORARY TABLE t (a Int8)", 48),
+        (b"SELECT '\xff'", 62),
+    ],
+)
+def test_what_makes_no_sense_here_is_refused(text: str | bytes, code: int) -> None:
+    with pytest.raises(ClickHouseError) as caught:
+        parse(text)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("text", ["", "  ", "-- nothing", ";"])
+def test_an_empty_statement_is_no_error(text: str) -> None:
+    assert parse(text).data_offset is None
+
+
+def test_a_semicolon_and_comments_may_end_a_statement() -> None:
+    assert parse("SELECT 1; -- done\n").sql == "SELECT 1"
+
+
+@pytest.mark.parametrize("text", ["", "a'b", "a\\b", "line\nbreak", "العربية"])
+def test_literals_are_read_as_they_were_written(text: str) -> None:
+    assert unquote(quote(text).encode()) == text
+
+
+def test_other_spellings_of_literals_are_read() -> None:
+    assert unquote(b"'it''s'") == "it's"
+    assert unquote(b"'a\\x41\\n'") == "aA\n"
+    assert unquote(b"$x$it's$x$") == "it's"
