@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -21,11 +27,11 @@ from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
     NewTopic,
-    OffsetSpec,
     ResourcePatternType,
     ResourceType,
 )
 
+from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, LiaisonError, RetryableError
 from schemas.topics import Topic
@@ -42,19 +48,24 @@ _Item = TypeVar("_Item")
 class Cluster:
     """A Kafka cluster as provisioning sees it. `replicas` and `min_insync` are of new topics."""
 
-    def __init__(self, kafka: KafkaConnection, *, replicas: int = 1, min_insync: int = 1) -> None:
+    def __init__(
+        self,
+        kafka: KafkaConnection,
+        *,
+        replicas: int = 1,
+        min_insync: int = 1,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
         self._where = kafka.bootstrap_servers
-        self._admin = AdminClient(kafka.client_config())
+        self._client_config = kafka.client_config()
+        self._admin = AdminClient(self._client_config)
         self._replicas = replicas
         self._min_insync = min_insync
 
     def partitions(self) -> dict[str, int]:
         """Every topic there is, with its number of partitions."""
-        try:
-            metadata = self._admin.list_topics(timeout=_TIMEOUT_S)
-        except KafkaException as error:
-            raise self._failed("listing topics", error) from error
-        return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+        return {name: len(topic.partitions) for name, topic in self._metadata().items()}
 
     def create_topics(
         self, topics: Sequence[Topic], progress: Callable[[int, int], None] = lambda done, of: None
@@ -129,18 +140,7 @@ class Cluster:
         ]
         if not without:
             return 0
-        start = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-        earliest = self._admin.list_offsets(
-            dict.fromkeys(without, start), request_timeout=_TIMEOUT_S
-        )
-        first = [
-            TopicPartition(
-                at.topic,
-                at.partition,
-                self._result(found, f"reading the start of {at.topic}/{at.partition}").offset,
-            )
-            for at, found in earliest.items()
-        ]
+        first = self._starts(without)
         altered = self._admin.alter_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group, first)], request_timeout=_TIMEOUT_S
         )[group]
@@ -191,6 +191,40 @@ class Cluster:
             f"{acl.host}, which nothing declares: take it back with kafka-acls if nobody needs it"
             for acl in extra
         ]
+
+    def _starts(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """The earliest offsets, asked of each partition by a consumer.
+
+        A topic just made has no leader for a moment; `AdminClient.list_offsets` ends the process
+        there, a consumer says so and is asked again.
+        """
+        deadline = Deadline.after(self._clock, _TIMEOUT_S)
+        consumer = Consumer(
+            {**self._client_config, "group.id": "liaison-provision", "enable.auto.commit": False}
+        )
+        try:
+            return [self._start(consumer, at, deadline) for at in partitions]
+        finally:
+            consumer.close()
+
+    def _start(self, consumer: Consumer, at: TopicPartition, deadline: Deadline) -> TopicPartition:
+        while True:
+            try:
+                low, _high = consumer.get_watermark_offsets(at, timeout=5.0)
+            except KafkaException as error:
+                if deadline.expired():
+                    doing = f"reading the start of {at.topic}/{at.partition}"
+                    raise self._failed(doing, error) from error
+                self._clock.sleep(0.1)
+            else:
+                return TopicPartition(at.topic, at.partition, low)
+
+    def _metadata(self) -> Mapping[str, Any]:
+        try:
+            topics: Mapping[str, Any] = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        except KafkaException as error:
+            raise self._failed("listing topics", error) from error
+        return topics
 
     def _config(self, topic: Topic) -> dict[str, str]:
         if self._replicas == 1:
