@@ -1,9 +1,9 @@
 """Identifiers normalised and checked: pure, no network, raises for no string, bounded in time.
 
 Raw values stay with the event; here is the form in which they are compared, whether a check digit
-or an exact grammar confirms them, and why not. A failed check lowers confidence, it never drops
-an event. A value longer than 4,096 characters is refused unread; an unknown type has no
-comparison form, since nobody knows what may be kept of it.
+or an exact grammar confirms them, and why not. A failed check lowers confidence, it never drops an
+event. What is longer than its type may be is refused unread: an event full of the worst values must
+not stop the stream. An unknown type has no comparison form, since nobody knows what may be kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from stream_apps.router.identifiers.outcome import Check, Checked, Validity
 
 __all__ = ["CHECKS", "MAX_VALUE_CHARS", "Checked", "Validity", "check_identifier"]
 
-MAX_VALUE_CHARS = 4096
+_LONGER = {"url": 4096, "address": 1024, "perceptual_hash": 1024}
+MAX_VALUE_CHARS = 512
+"""Longer values are refused unread, bar those types that have a limit of their own."""
 
 CHECKS: Mapping[str, Check] = {
     "address": content.address,
@@ -80,6 +82,6 @@ def check_identifier(type: str, value: str, country: str | None, bureau: str) ->
     check = CHECKS.get(type)
     if check is None:
         return Checked(type, None, "unknown", "unknown-type")
-    if len(value) > MAX_VALUE_CHARS:
+    if len(value) > MAX_VALUE_CHARS and len(value) > _LONGER.get(type, 0):
         return Checked(type, None, "invalid", "too-long")
     return Checked(type, *check(value, country, bureau))

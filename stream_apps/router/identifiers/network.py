@@ -20,6 +20,7 @@ from stream_apps.router.identifiers.outcome import EMPTY, MALFORMED, Outcome, in
 __all__ = ["domain", "email", "ip_address", "refang", "url"]
 
 _MAX_HOST = 253
+_MAX_IDN_LABELS = 12
 _DEFANGED = re.compile(
     r"\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\[:\]|\[://\]|\[/\]|\[at\]|\(at\)|\[@\]", re.IGNORECASE
 )
@@ -137,6 +138,8 @@ def _host(text: str) -> tuple[str, str] | None:
     if not host or len(host) > _MAX_HOST:
         return None
     shown = host
+    if (not host.isascii() or "xn--" in host) and host.count(".") >= _MAX_IDN_LABELS:
+        return None  # IDNA is slow, and no name is so deep
     try:
         if not host.isascii():
             host = idna.encode(host, uts46=True).decode("ascii").removesuffix(".")

@@ -1,0 +1,82 @@
+"""A worker process for the engine's fault tests: numbers each record of a key, state in a topic."""
+
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+
+from schemas.connections import KafkaConnection
+from stream_apps.engine import (
+    Consumed,
+    LoopSettings,
+    Partition,
+    Produced,
+    StateSource,
+    TransactionalLoop,
+)
+
+
+class Numbering:
+    """Writes `key, n, value` where n counts the key's records; n lives in a compacted topic."""
+
+    def __init__(self, out: str, state: str) -> None:
+        self._out, self._state_topic = out, state
+        self._kept: dict[tuple[int, bytes], int] = {}
+        self._next: dict[tuple[int, bytes], int] = {}
+
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
+        return [StateSource(Partition(self._state_topic, p.partition)) for p in assigned]
+
+    def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
+        self.revoke(assigned)
+        for record in records:
+            assert record.key is not None
+            assert record.value is not None
+            self._kept[record.partition, record.key] = int(record.value)
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        out = []
+        for record in batch:
+            assert record.key is not None
+            where = (record.partition, record.key)
+            number = self._next.get(where, self._kept.get(where, 0)) + 1
+            self._next[where] = number
+            text = f"{record.key.decode()} {number} ".encode() + (record.value or b"")
+            out.append(Produced(self._out, record.key, text))
+        out += [
+            Produced(self._state_topic, key, str(number).encode(), partition=partition)
+            for (partition, key), number in self._next.items()
+        ]
+        return out
+
+    def tick(self, now_ms: int) -> list[Produced]:
+        return []
+
+    def committed(self) -> None:
+        self._kept.update(self._next)
+        self._next.clear()
+
+    def aborted(self) -> None:
+        self._next.clear()
+
+    def revoke(self, lost: Sequence[Partition]) -> None:
+        gone = {p.partition for p in lost}
+        self._kept = {k: v for k, v in self._kept.items() if k[0] not in gone}
+        self._next.clear()
+
+
+def main() -> None:
+    bootstrap, source, out, state, slot = sys.argv[1:6]
+    settings = LoopSettings(
+        group_id=f"{source}-group",
+        transactional_id=f"{source}-{slot}",
+        topics=(source,),
+        max_batch_records=500,
+        session_timeout_ms=6000,
+    )
+    TransactionalLoop(KafkaConnection(bootstrap), Numbering(out, state), settings).run(
+        threading.Event()
+    )
+
+
+if __name__ == "__main__":
+    main()

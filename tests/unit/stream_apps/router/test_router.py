@@ -1,0 +1,318 @@
+"""The whole router without a broker: every refusal, every output, the state under aborts."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from schemas import wire
+from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, header, read_refusal
+from schemas.ids import strike_hash
+from schemas.models import (
+    Arrest,
+    Grading,
+    Identifier,
+    Measure,
+    Message,
+    Notice,
+    Recall,
+    Search,
+    Seizure,
+    Supersedes,
+)
+from schemas.topics import REGIONS
+from stream_apps.engine import Consumed
+from stream_apps.router.driver import RouterDriver
+from stream_apps.router.ledger import UNATTRIBUTED, AccountKey
+
+NOW = datetime(2025, 11, 25, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+
+
+@pytest.fixture
+def driver() -> RouterDriver:
+    return RouterDriver(now_ms=NOW_MS)
+
+
+def an_arrest(**fields: Any) -> Arrest:
+    return Arrest(**{"category": "drug-trafficking", "occurred_at": NOW, **fields})
+
+
+def refusal_of(out: dict[str, Any], region: str = "europe") -> tuple[str, str]:
+    (record,) = out[f"dlq.{region}"]
+    refusal = read_refusal(record.headers)
+    return refusal.code, refusal.disposition.value
+
+
+def test_an_event_reaches_its_desk_with_the_bureaus_bytes_at_the_end(driver: RouterDriver) -> None:
+    event = an_arrest(
+        concerned_countries=("BR",),
+        further_categories=("terrorism",),
+        identifiers=(Identifier(type="iban", value="GB82 WEST 1234 5698 7654 33"),),
+        measures=(
+            Measure(measure="persons-arrested", value=Decimal(3)),
+            Measure(measure="amount-seized", value=Decimal("100.50"), unit="EUR"),
+        ),
+        gradings=(Grading(scheme="admiralty", source="B", information="2"),),
+        urgency="urgent",
+    )
+    record = driver.record("FR", event)
+    out = driver.feed(record)
+    desks = {topic for topic in out if topic.startswith("desk.")}
+    assert desks == {
+        f"desk.{region}.{category}"
+        for region in ("europe", "americas")
+        for category in ("drug-trafficking", "terrorism")
+    }
+    (delivered,) = out["desk.europe.terrorism"]
+    assert record.value is not None
+    assert delivered.value is not None
+    assert delivered.value.endswith(record.value[wire.FRAME_BYTES :])
+    assert header(delivered.headers, ORIGIN_HEADER) == header(record.headers, ORIGIN_HEADER)
+    enrichment = driver.decode(delivered)["enrichment"]
+    assert enrichment["event_id"] == str(event.event_id)
+    assert enrichment["categories"] == ["drug-trafficking", "terrorism"]
+    assert enrichment["category_source"] == "declared"
+    assert enrichment["flags"] == ["invalid-identifier"]
+    assert enrichment["identifiers"][0]["valid"] == "invalid"
+    assert enrichment["score"] == sum(part["points"] for part in enrichment["score_parts"])
+    (amount,) = enrichment["amounts_usd"]
+    assert int.from_bytes(amount["amount"], "big") > 10_050
+    (block,) = out["facts"]
+    (fact,) = driver.decode(block)["facts"]
+    assert fact["measures"] == ["persons-arrested", "amount-seized"]
+    assert fact["amount_usd"] == amount["amount"]
+    assert (fact["bureau"], fact["region"], fact["events"], fact["sign"]) == ("FR", "europe", 1, 1)
+
+
+def test_nothing_of_the_payload_gets_into_a_fact(driver: RouterDriver) -> None:
+    secret = "Jean-Valjean-24601"
+    event = Notice(
+        subtype="red", category="fugitives", title=secret, summary=secret, occurred_at=NOW,
+        identifiers=(Identifier(type="person_name", value=secret),), case_ref=secret,
+        caveats=(secret,), legal_basis=secret,
+        gradings=(Grading(scheme="admiralty", source="B", information="2"),),
+    )  # fmt: skip
+    out = driver.feed(driver.record("FR", event))
+    assert len([t for t in out if t.startswith("desk.")]) == len(REGIONS)
+    for topic in ("facts", "ledger.europe"):
+        for record in out[topic]:
+            assert secret.encode() not in (record.value or b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "category"),
+    [
+        ("Seizure of cocaine in the harbour", "en", "drug-trafficking"),
+        ("Saisie de stupéfiants au port", "fr", "drug-trafficking"),
+        ("Incautación de cocaína en el puerto", "es", "drug-trafficking"),
+        ("ضبط كوكايين في الميناء", "ar", "drug-trafficking"),
+        ("Nothing to see here", "en", "uncategorised"),
+    ],
+)
+def test_an_undeclared_category_is_found_by_keywords(
+    driver: RouterDriver, text: str, language: str, category: str
+) -> None:
+    event = Seizure(what=text, language=language, occurred_at=NOW)
+    out = driver.feed(driver.record("FR", event))
+    (delivered,) = out[f"desk.europe.{category}"]
+    enrichment = driver.decode(delivered)["enrichment"]
+    expected = "none" if category == "uncategorised" else "keywords"
+    assert enrichment["category_source"] == expected
+    assert "undeclared-category" in enrichment["flags"]
+
+
+def broken(record: Consumed, **changes: Any) -> Consumed:
+    return record._replace(**changes)
+
+
+def refused_records(driver: RouterDriver) -> Iterator[tuple[str, Consumed, str, str, bool]]:
+    """Name, record, code, disposition, and whether the bureau's account books it."""
+    good = driver.record("FR", an_arrest(), sequence=1)
+    assert good.value is not None
+    rejected, quarantined = "rejected", "quarantined"
+    yield "cut", broken(good, value=good.value[:40]), "undecodable", rejected, True
+    yield "empty", broken(good, value=b""), "undecodable", rejected, True
+    yield "tombstone", broken(good, value=None, headers=()), "undecodable", rejected, False
+    yield "json", broken(good, value=b'{"a":1}', headers=()), "undecodable", rejected, False
+    odd = b"\0\0\x0f\xff\xff" + good.value[5:]
+    yield "schema id", broken(good, value=odd), "unknown-schema", quarantined, True
+    yield "key", broken(good, key=b"DE"), "bureau-not-key", rejected, False
+    yield "no key", broken(good, key=None), "bureau-not-key", rejected, False
+    yield (
+        "partition",
+        broken(good, partition=(good.partition + 1) % 4),
+        "wrong-partition",
+        rejected,
+        False,
+    )  # noqa: E501
+    yield "region", broken(good, topic="intel.africa"), "wrong-region", rejected, False
+    late = an_arrest(occurred_at=NOW + timedelta(hours=25))
+    yield "future", driver.record("FR", late, sequence=1), "bad-time", rejected, True
+    early = an_arrest(occurred_at=datetime(1969, 12, 31, tzinfo=UTC))
+    yield "past", driver.record("FR", early, sequence=1), "bad-time", rejected, True
+    far = driver.record("FR", an_arrest(), sequence=1_000_001)
+    yield "sequence", far, "bad-sequence", rejected, False
+    yield "zero", driver.record("FR", an_arrest(), sequence=0), "bad-sequence", rejected, False
+    gone = an_arrest(retain_until=NOW - timedelta(seconds=1))
+    yield "retention", driver.record("FR", gone, sequence=1), "retention-past", quarantined, True
+    nobody = an_arrest(restricted_to=())
+    yield "no reader", driver.record("FR", nobody, sequence=1), "no-reader", quarantined, True
+    theirs = an_arrest(supersedes=Supersedes(event_id=uuid4(), bureau="DE", kind="arrest"))
+    yield "not yours", driver.record("FR", theirs, sequence=1), "not-yours", rejected, True
+    other = an_arrest(supersedes=Supersedes(event_id=uuid4(), bureau="FR", kind="notice"))
+    yield "other kind", driver.record("FR", other, sequence=1), "bad-envelope", rejected, True
+    huge = an_arrest(measures=[Measure(measure="persons-arrested", value=Decimal(1))] * 101)
+    yield "measures", driver.record("FR", huge, sequence=1), "bad-envelope", rejected, True
+    lane = driver.record("FR", Search(subtype="sltd", occurred_at=NOW), sequence=1)
+    yield "lane", broken(lane, topic=good.topic), "bad-envelope", rejected, False
+
+
+CASES = list(refused_records(RouterDriver(now_ms=NOW_MS)))
+
+
+@pytest.mark.parametrize(
+    ("record", "code", "disposition", "booked"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_a_refused_record_is_kept_booked_and_answered(
+    driver: RouterDriver, record: Consumed, code: str, disposition: str, booked: bool
+) -> None:
+    region = record.topic.removeprefix("intel.")
+    out = driver.feed(record)
+    assert refusal_of(out, region) == (code, disposition)
+    (kept,) = out[f"dlq.{region}"]
+    assert (kept.key, kept.value) == (record.key, record.value)
+    assert list(kept.headers)[: len(record.headers)] == list(record.headers)
+    assert not [topic for topic in out if topic.startswith(("desk.", "bureau.", "facts"))]
+    (entry,) = [driver.decode(r) for r in out[f"ledger.{region}"]]
+    assert (entry["system"] != UNATTRIBUTED) == booked
+    assert entry["rejected"] + entry["quarantined"] == 1
+    assert entry["high"] == (1 if booked else 0)
+    receipts = [driver.decode(r) for t, rs in out.items() if t.startswith("receipts.") for r in rs]
+    if record.key is not None:
+        assert [r["refusals"][0]["code"] for r in receipts] == [code]
+
+
+def test_repeats_are_dropped_and_other_bytes_under_a_number_are_quarantined(
+    driver: RouterDriver,
+) -> None:
+    event = an_arrest()
+    record = driver.record("FR", event, sequence=1)
+    driver.feed(record)
+    out = driver.feed(record, record)
+    assert set(out) == {"ledger.europe"}
+    assert driver.decode(out["ledger.europe"][0])["repeats"] == 2
+    out = driver.feed(driver.record("FR", an_arrest(), sequence=1))
+    assert refusal_of(out) == ("sequence-reused", "quarantined")
+
+
+def test_an_abort_leaves_no_trace(driver: RouterDriver) -> None:
+    record = driver.record("FR", an_arrest(), sequence=1)
+    first = driver.feed(record, commit=False)
+    again = driver.feed(record)
+    assert first == again
+    account = driver.router.book.account(
+        ("europe", record.partition), AccountKey("FR", "cases", "message", 7)
+    )
+    assert (account.high, account.accepted, account.repeats) == (1, 1, 0)
+
+
+def test_a_gap_is_receipted_at_once_and_filled_later(driver: RouterDriver) -> None:
+    out = driver.feed(driver.record("FR", an_arrest(), sequence=3))
+    receipt = driver.decode(out["receipts.FR"][0])
+    assert receipt["missing_ranges"] == [{"first": 1, "last": 2}]
+    driver.feed(
+        driver.record("FR", an_arrest(), sequence=1), driver.record("FR", an_arrest(), sequence=2)
+    )
+    driver.now_ms += 10_000
+    receipt = driver.decode(driver.tick()["receipts.FR"][0])
+    assert (receipt["accepted"], receipt["missing"]) == (3, 0)
+    assert driver.tick() == {}
+
+
+def test_a_recall_strikes_the_chain_and_a_correction_the_one(driver: RouterDriver) -> None:
+    first, second, recall = uuid4(), uuid4(), uuid4()
+    correction = an_arrest(
+        event_id=second, root=first,
+        supersedes=Supersedes(event_id=first, bureau="FR", kind="arrest"),
+    )  # fmt: skip
+    out = driver.feed(driver.record("FR", correction))
+    (strike,) = out["strikes"]
+    assert strike.key == f"{strike_hash('FR', str(first))}:one".encode()
+    assert driver.decode(strike)["successor"] == strike_hash("FR", str(second))
+    taken_back = Recall(
+        event_id=recall, subtype="error", root=first, occurred_at=NOW,
+        supersedes=Supersedes(event_id=second, bureau="FR", kind="arrest"),
+    )  # fmt: skip
+    out = driver.feed(driver.record("FR", taken_back))
+    assert {r.key for r in out["strikes"]} == {
+        f"{strike_hash('FR', str(event))}:chain".encode() for event in (first, second)
+    }
+    assert not [topic for topic in out if topic.startswith("desk.")]
+    (fact,) = driver.decode(out["facts"][0])["facts"]
+    assert (fact["kind"], fact["subtype"], fact["supersedes_kind"]) == ("recall", "error", "arrest")
+
+
+def test_the_general_secretariat_may_recall_what_others_published(driver: RouterDriver) -> None:
+    recall = Recall(
+        subtype="ccf-decision", occurred_at=NOW,
+        supersedes=Supersedes(event_id=uuid4(), bureau="FR", kind="notice"),
+    )  # fmt: skip
+    assert "strikes" in driver.feed(driver.record("XP", recall))
+
+
+def test_a_replay_from_the_dead_letter_queue_counts_once(driver: RouterDriver) -> None:
+    good = driver.record("FR", an_arrest(), sequence=1)
+    assert good.value is not None
+    unknown = good._replace(value=b"\0\0\x0f\xff\xff" + good.value[5:])
+    out = driver.feed(unknown)
+    assert refusal_of(out) == ("unknown-schema", "quarantined")
+    replay = good._replace(headers=[*good.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
+    out = driver.feed(replay, replay)
+    assert "desk.europe.drug-trafficking" in out
+    assert len(out["desk.europe.drug-trafficking"]) == 1
+    entry = driver.decode(out["ledger.europe"][0])
+    assert (entry["accepted"], entry["quarantined"], entry["repeats"]) == (1, 0, 1)
+
+
+def test_searches_are_folded_by_database_result_and_minute() -> None:
+    driver = RouterDriver("search", now_ms=NOW_MS)
+    hit = (Measure(measure="hits", value=Decimal(1)),)
+    searches = [
+        Search(
+            subtype="sltd", occurred_at=NOW + timedelta(seconds=n), measures=hit if n == 3 else ()
+        )
+        for n in range(8)
+    ]
+    out = driver.feed(*(driver.record("FR", search) for search in searches))
+    facts = driver.decode(out["facts"][0])["facts"]
+    assert sorted((f["subtype"], f["result"], f["events"]) for f in facts) == [
+        ("sltd", "hit", 1),
+        ("sltd", "no-hit", 7),
+    ]
+    assert set(out) == {"facts", "ledger.europe", "receipts.FR"}
+
+
+def test_a_message_withheld_from_one_reaches_the_others(driver: RouterDriver) -> None:
+    message = Message(
+        subtype="information-request", category="terrorism", body="…", occurred_at=NOW,
+        addressees=("DE", "IT", "BR"), withheld_from=("IT",), in_reply_to=UUID(int=5),
+    )  # fmt: skip
+    out = driver.feed(driver.record("FR", message))
+    assert {t for t in out if t.startswith("bureau.")} == {"bureau.DE", "bureau.BR"}
+
+
+def test_the_memo_gives_the_same_as_a_first_decision(driver: RouterDriver) -> None:
+    events = [an_arrest(event_id=UUID(int=n), case_ref="x" * n) for n in range(1, 6)]
+    driver.feed(*(driver.record("FR", event) for event in events))
+    assert (driver.router.reader.hits, driver.router.reader.misses) == (4, 1)
+    for event in events:
+        fresh = RouterDriver(now_ms=NOW_MS)
+        one = fresh.record("FR", event, sequence=1)
+        again = driver.router.reader.read(one.value, NOW_MS)
+        first = fresh.router.reader.read(one.value, NOW_MS)
+        assert again.decision == first.decision
+        assert again.head == first.head
