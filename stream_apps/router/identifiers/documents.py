@@ -42,7 +42,7 @@ _MRZ_FIELD = re.compile(r"([A-Z0-9]{1,9})<*(\d)")
 _WITH_DIGIT = re.compile(r"\s*([A-Z0-9<]{1,22})\s+CD\s*(\d)\s*")
 _NOTICE = re.compile(r"((?:19|20)\d\d)[/-](\d{1,7})")
 _UN_REFERENCE = re.compile(r"([A-Z]{2,3}?)([IE])\.?(\d{3})")
-_LONGEST_NUMBER = 24
+_LONGEST_NUMBER = 29  # one less than the shortest machine-readable line
 
 
 def compact(value: str) -> str:
