@@ -27,6 +27,7 @@ __all__ = [
 _TAIL_BYTES = 16 * 1024
 _CLOSING_LINES = 20
 _LONGEST_LINE = 300
+_JAVA_EXCEPTION = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error): ")
 _SEVERE = re.compile(r"\b(?:ERROR|FATAL|CRITICAL)\b")
 
 
@@ -116,6 +117,9 @@ def last_telling_line(log_path: Path, *, since: int = 0) -> str:
         if line.strip() and not line[0].isspace() and not line.startswith(("at ", "Caused by:"))
     ][-_CLOSING_LINES:]
     severe = [line for line in telling if _SEVERE.search(line)]
+    if not severe:
+        return telling[-1][:_LONGEST_LINE] if telling else ""
     causes = [line.partition(": ")[2] for line in lines if line.startswith("Caused by: ")]
-    words = (severe or telling or [""])[-1][:_LONGEST_LINE]
-    return f"{words}, caused by {causes[-1][:_LONGEST_LINE]}" if causes and words else words
+    causes = causes or [line for line in telling if _JAVA_EXCEPTION.match(line)]
+    words = severe[-1][:_LONGEST_LINE]
+    return f"{words}, caused by {causes[-1][:_LONGEST_LINE]}" if causes else words

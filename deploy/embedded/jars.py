@@ -245,7 +245,7 @@ def _download(file: PinnedFile, folder: Path, repository: str | None) -> Path:
     except requests.RequestException as error:
         raise RetryableError(f"could not be downloaded ({type(error).__name__})") from error
     except RuntimeError as error:  # jgo's word for an answer other than 200
-        raise RetryableError("could not be downloaded (the repository lacks it)") from error
+        raise RetryableError("could not be downloaded (the repository refuses it)") from error
     except OSError as error:
         raise ConfigurationError(
             f"{file.name} could not be written to the cache ({error.strerror}): "

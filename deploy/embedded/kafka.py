@@ -95,6 +95,9 @@ def broker_settings(place: KafkaPlace) -> dict[str, str]:
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        # A killed broker may register again only after its last session: 9 s by default.
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "500",
         # A laptop may stay closed for longer than the usual week, and its groups must not forget.
         "offsets.retention.minutes": str(_YEAR_MINUTES),
         # Sizes. Each partition preallocates its indexes: with some 550 topics that counts.

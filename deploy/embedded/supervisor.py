@@ -5,7 +5,7 @@ the kernel ends them all if this process dies in whatever way; a child that ends
 with its reason and started again, after a pause that doubles up to a cap; one that never became
 ready is started `start_attempts` times, then `wait_ready` raises; `stop` ends the children in the
 reverse order of their adding, first by SIGTERM, after each one's own deadline by SIGKILL, and comes
-back with none running. A child's log never grows past twice `max_log_bytes`.
+back with none running. A log past `max_log_bytes` is set aside as `.1` and emptied.
 The thread owns all state of children; others only add, ask, and wait. If the thread itself fails,
 it kills the children and whoever waits gets its error.
 """
