@@ -237,6 +237,11 @@ class Book:
         for (place, _), account in self._touched.items():
             yield place, account
 
+    def accounts(self) -> Iterator[tuple[Place, Account]]:
+        """All accounts as last committed."""
+        for (place, _), account in self._kept.items():
+            yield place, account
+
     def due(self, before_ms: int) -> list[tuple[Place, AccountKey]]:
         """Accounts whose receipt is due and whose last one is older than `before_ms`."""
         return [

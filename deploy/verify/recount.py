@@ -1,0 +1,217 @@
+"""What must be in every topic and table, recounted from the source topics alone.
+
+The source records go through the routing function once more, from an empty ledger. It is the same
+pure function, so this finds what was lost, doubled, misdirected or miscounted on the way, by
+transactions, rebalances, blocks, inserts or hands; whether the function itself is right, its case
+tables say.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from schemas import wire
+from schemas.catalogue import Catalogue
+from schemas.headers import read_refusal
+from schemas.reference import Reference
+from schemas.registry import SchemaIds
+from schemas.topics import FACTS, STRIKES
+from stream_apps.engine import Consumed, Produced
+from stream_apps.router.ledger import Account
+from stream_apps.router.router import Router
+
+__all__ = [
+    "AccountPlace",
+    "Cell",
+    "Delivered",
+    "FactCounts",
+    "Identify",
+    "Recount",
+    "recount",
+]
+
+_BATCH = 5000
+
+Cell = tuple[str, str, str]
+"""Kind, bureau, month of recording."""
+AccountPlace = tuple[str, int, str]
+"""Ledger topic, partition, account."""
+
+
+class Delivered(NamedTuple):
+    """One record for readers: its event, and a checksum of the bureau's own bytes."""
+
+    topic: str
+    event_id: str
+    crc: int
+
+
+class _Fact(NamedTuple):
+    bureau: str
+    event_id: str
+    root: str | None
+    kind: str
+    recorded_at: int
+    events: int
+
+
+class _Recall(NamedTuple):
+    recorded_at: int
+    recall_id: str
+    chain: bool
+
+
+class Identify:
+    """Finds the event and the bureau's bytes in a delivered record."""
+
+    def __init__(self, ids: SchemaIds) -> None:
+        self._ids = ids
+        self._enrichment: dict[int, Any] = {}
+
+    def __call__(self, topic: str, value: bytes | None) -> Delivered:
+        """Read a delivered record.
+
+        Raises:
+            WireError: it is none.
+        """
+        schema_id = wire.schema_id_of(value)
+        assert value is not None
+        part = self._enrichment.get(schema_id)
+        if part is None:
+            schema = self._ids.by_id.get(schema_id)
+            if schema is None or not schema.name.startswith("liaison.delivered."):
+                raise wire.WireError(f"schema id {schema_id} is no delivered event")
+            part = self._enrichment[schema_id] = schema.part("enrichment")
+        record, end = wire.decode_at(part, value, wire.FRAME_BYTES)
+        return Delivered(topic, record["enrichment"]["event_id"], zlib.crc32(value[end:]))
+
+
+@dataclass(slots=True)
+class FactCounts:
+    """Events by kind, bureau and month, after what recalls and corrections took out."""
+
+    facts: list[_Fact] = field(default_factory=list)
+    folded: Counter[Cell] = field(default_factory=Counter)
+    recalls: dict[tuple[str, str], list[_Recall]] = field(default_factory=dict)
+    total: int = 0
+
+    def add(self, fact: dict[str, Any]) -> None:
+        self.total += fact["events"]
+        if fact["event_id"] is None:
+            self.folded[fact["kind"], fact["bureau"], _month(fact["recorded_at"])] += fact["events"]
+            return
+        self.facts.append(
+            _Fact(
+                fact["bureau"], fact["event_id"], fact["root"], fact["kind"],
+                fact["recorded_at"], fact["events"],
+            )
+        )  # fmt: skip
+        if fact["supersedes_event_id"] is not None:
+            chain = fact["kind"] == "recall"
+            recall = _Recall(fact["recorded_at"], fact["event_id"], chain)
+            targets = {fact["supersedes_event_id"]}
+            if chain and fact["root"] is not None:
+                targets.add(fact["root"])
+            for target in targets:
+                self.recalls.setdefault((fact["supersedes_bureau"], target), []).append(recall)
+
+    def cells(self) -> Counter[Cell]:
+        """Events that count: each as +1 in its month, and -1 in that of its strike."""
+        cells = Counter(self.folded)
+        for fact in self.facts:
+            cells[fact.kind, fact.bureau, _month(fact.recorded_at)] += fact.events
+            struck = self._struck_at(fact)
+            if struck is not None:
+                month = _month(max(fact.recorded_at, struck))
+                cells[fact.kind, fact.bureau, month] -= fact.events
+        return Counter({cell: count for cell, count in cells.items() if count})
+
+    def struck(self) -> int:
+        return sum(1 for fact in self.facts if self._struck_at(fact) is not None)
+
+    def _struck_at(self, fact: _Fact) -> int | None:
+        times = [
+            recall.recorded_at
+            for recall in self.recalls.get((fact.bureau, fact.event_id), ())
+            if recall.recall_id != fact.event_id
+        ]
+        if fact.root is not None and fact.kind != "recall":
+            times += [
+                recall.recorded_at
+                for recall in self.recalls.get((fact.bureau, fact.root), ())
+                if recall.chain and recall.recall_id != fact.event_id
+            ]
+        return min(times) if times else None
+
+
+@dataclass(slots=True)
+class Recount:
+    """Everything that must be there."""
+
+    handed_over: int = 0
+    delivered: Counter[Delivered] = field(default_factory=Counter)
+    refused: Counter[tuple[str, int, int, str]] = field(default_factory=Counter)
+    strikes: set[bytes] = field(default_factory=set)
+    accounts: dict[AccountPlace, Account] = field(default_factory=dict)
+    facts: FactCounts = field(default_factory=FactCounts)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+def recount(
+    records: Iterable[Consumed],
+    lane: str,
+    into: Recount,
+    *,
+    reference: Reference,
+    catalogue: Catalogue,
+    ids: SchemaIds,
+) -> None:
+    """Route one lane's source records, each partition in its order, and add up what must come."""
+    router = Router(lane=lane, reference=reference, catalogue=catalogue, ids=ids)
+    identify = Identify(ids)
+    mini_block = catalogue.schema("liaison.facts.FactMiniBlock")
+    seen: tuple[bytes | None, Delivered | None] = (None, None)
+    for batch in _batches(records):
+        into.handed_over += len(batch)
+        for out in router.process(batch):
+            topic = out.topic
+            if topic.startswith(("desk.", "bureau.")):
+                if out.value is not seen[0] or seen[1] is None:
+                    seen = (out.value, identify(topic, out.value))
+                known = seen[1]
+                assert known is not None
+                into.delivered[known._replace(topic=topic)] += 1
+            elif topic == FACTS:
+                assert out.value is not None
+                for fact in wire.decode(mini_block.plain, out.value, offset=5)["facts"]:
+                    into.facts.add(fact)
+            elif topic.startswith("dlq."):
+                into.refused[_source_of(out)] += 1
+            elif topic == STRIKES:
+                assert out.key is not None
+                into.strikes.add(out.key)
+        router.committed()
+    for (region, partition), account in router.book.accounts():
+        into.accounts[f"ledger.{region}", partition, account.key.text()] = account
+    into.outcomes.update(router.counts)
+
+
+def _batches(records: Iterable[Consumed]) -> Iterator[list[Consumed]]:
+    iterator = iter(records)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
+
+
+def _source_of(record: Produced | Consumed) -> tuple[str, int, int, str]:
+    refusal = read_refusal(record.headers)
+    return refusal.topic, refusal.partition, refusal.offset, refusal.code
+
+
+def _month(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m")
