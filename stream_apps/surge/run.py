@@ -30,7 +30,6 @@ from stream_apps.surge.windows import SurgeSettings
 __all__ = ["build_app", "run_surge"]
 
 _STOP_LIMIT_S = 8.0
-_SESSION_TIMEOUT_S = 10.0
 _REQUEST_TIMEOUT_S = 30.0
 _POLL_S = 0.2
 
@@ -55,10 +54,13 @@ def run_surge(
     data_dir: Path,
     settings: SurgeSettings | None = None,
     topics: SurgeTopics | None = None,
+    *,
+    session_timeout_s: float = 10.0,
 ) -> None:
     """Count facts and raise alerts until SIGTERM or SIGINT.
 
-    `settings.cells` is replaced by the number of regions and categories of the reference data.
+    `settings.cells` is replaced by the number of regions and categories of the reference data. A
+    worker that was killed is replaced after `session_timeout_s`.
 
     Raises:
         ConfigurationError: the registry does not know the schemas, or Kafka's options don't fit.
@@ -70,17 +72,20 @@ def run_surge(
     settings = replace(settings or SurgeSettings(), cells=cells)
     data_dir.mkdir(parents=True, exist_ok=True)
     topics = topics or SurgeTopics()
-    asyncio.run(_serve(kafka, data_dir, catalogue, schema_ids, settings, topics))
+    app = build_app(kafka, data_dir, topics.app_id, session_timeout_s)
+    asyncio.run(_serve(app, catalogue, schema_ids, settings, topics))
 
 
-def build_app(kafka: KafkaConnection, data_dir: Path, app_id: str) -> CommittingApp:
+def build_app(
+    kafka: KafkaConnection, data_dir: Path, app_id: str, session_timeout_s: float
+) -> CommittingApp:
     """The application without its agent."""
     return CommittingApp(
         app_id,
         broker=broker_urls(kafka.bootstrap_servers),
         broker_credentials=_credentials(kafka),
-        broker_session_timeout=_SESSION_TIMEOUT_S,
-        broker_heartbeat_interval=2.0,
+        broker_session_timeout=session_timeout_s,
+        broker_heartbeat_interval=session_timeout_s / 4,
         broker_request_timeout=_REQUEST_TIMEOUT_S,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
@@ -101,8 +106,7 @@ def build_app(kafka: KafkaConnection, data_dir: Path, app_id: str) -> Committing
 
 
 async def _serve(
-    kafka: KafkaConnection,
-    data_dir: Path,
+    app: CommittingApp,
     catalogue: Catalogue,
     schema_ids: SchemaIds,
     settings: SurgeSettings,
@@ -113,7 +117,6 @@ async def _serve(
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, outcome.ended.set)
-    app = build_app(kafka, data_dir, topics.app_id)
     SurgeCounter(app, catalogue, schema_ids, settings, topics, outcome.fail)
     start = asyncio.create_task(app.start())
     try:

@@ -1,0 +1,303 @@
+"""Surge detection on a real broker: what is counted, once, whatever dies in between."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from schemas import wire
+from schemas.catalogue import Catalogue
+from schemas.connections import KafkaConnection, RegistryConnection
+from schemas.headers import Disposition, read_refusal
+from schemas.registry import SchemaIds, register_schemas
+from schemas.topics import REGIONS, SOURCE_REGIONS, region_partition
+from stream_apps.surge import RegionState, SurgeSettings, SurgeTopics, alert_id
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+PATIENCE_S = 90.0
+START_MS = 29_000_000 * 60_000
+SETTINGS = {"window_s": 60, "grace_s": 10, "baseline_windows": 30, "min_baseline_windows": 8}
+LAST = len(SOURCE_REGIONS)
+
+
+def fact(minute: int, events: int = 1, **given: Any) -> dict[str, Any]:
+    recorded_ms = START_MS + minute * 60_000 + 1000
+    return {
+        "occurred_at": recorded_ms,
+        "published_at": recorded_ms,
+        "recorded_at": recorded_ms,
+        "kind": "report",
+        "subtype": "analytical-report",
+        "category": "terrorism",
+        "categories": ["terrorism"],
+        "category_source": "declared",
+        "bureau": "FR",
+        "system": "test",
+        "lane": "message",
+        "region": "europe",
+        "reference_version": "test",
+        "urgency": "routine",
+        "language": "en",
+        "restricted": "none",
+        "test": False,
+        "source_topic": "intel.europe",
+        "source_partition": 0,
+        "source_offset": 0,
+        "router_version": "test",
+        "events": events,
+        "sign": 1,
+        **given,
+    }
+
+
+@dataclass
+class World:
+    """Topics of one test, and what stands in them."""
+
+    kafka: KafkaConnection
+    registry: RegistryConnection
+    ids: SchemaIds
+    topics: SurgeTopics
+    folder: Path
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def transaction(self, *blocks: tuple[str, list[dict[str, Any]]], abort: bool = False) -> None:
+        """Mini-blocks by region in one transaction."""
+        producer = Producer(self.kafka.producer_config(transactional_id=self.topics.app_id))
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        for region, facts in blocks:
+            self.produce(producer, region, self.block(facts))
+        producer.flush(20)
+        if abort:
+            producer.abort_transaction(20)
+        else:
+            producer.commit_transaction(20)
+
+    def block(self, facts: list[dict[str, Any]]) -> bytes:
+        schema = Catalogue.load().schema("liaison.facts.FactMiniBlock")
+        return wire.frame(self.ids.id_of(schema), wire.encode(schema.plain, {"facts": facts}))
+
+    def produce(self, producer: Producer, region: str, value: bytes) -> None:
+        producer.produce(
+            self.topics.facts,
+            value,
+            region.encode(),
+            partition=region_partition(region),
+            headers=[("traceparent", b"00-1")],
+        )
+
+    def start(self, app_id: str | None = None) -> subprocess.Popen[bytes]:
+        given = {
+            "kafka": self.kafka.bootstrap_servers,
+            "registry": self.registry.url,
+            "data_dir": str(self.folder),
+            "settings": SETTINGS,
+            "app_id": app_id or self.topics.app_id,
+            "facts": self.topics.facts,
+            "prefix": self.topics.prefix,
+        }
+        log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.surge_worker", json.dumps(given)],
+            stdout=log,
+            stderr=log,
+        )
+        log.close()
+        self.workers.append(worker)
+        return worker
+
+    def log(self) -> str:
+        return "\n".join(
+            file.read_text("utf-8", "replace")[-3000:] for file in self.folder.glob("worker-*.log")
+        )
+
+    def records(self, topic: str, partition: int = 0) -> list[Any]:
+        """Everything committed in a topic's partition."""
+        consumer = Consumer(self.kafka.consumer_config("test", enable_partition_eof=True))
+        try:
+            consumer.assign([TopicPartition(topic, partition, 0)])
+            found: list[Any] = []
+            while True:
+                message = consumer.poll(20)
+                if message is None or message.error():
+                    return found
+                found.append(message)
+        finally:
+            consumer.close()
+
+    def states(self, topics: SurgeTopics | None = None) -> dict[str, RegionState]:
+        """The table, by region, as its changelog has it."""
+        changelog = (topics or self.topics).changelog
+        if changelog not in AdminClient(self.kafka.client_config()).list_topics(timeout=20).topics:
+            return {}
+        settings = SurgeSettings(**SETTINGS)  # type: ignore[arg-type]
+        return {
+            message.key().decode(): RegionState.unpack(message.value(), settings)
+            for partition in range(len(SOURCE_REGIONS))
+            for message in self.records(changelog, partition)
+        }
+
+    def ends(self) -> dict[str, int]:
+        """Offset of the last committed record of `facts` by region."""
+        found = {}
+        for region in SOURCE_REGIONS:
+            messages = self.records(self.topics.facts, region_partition(region))
+            if messages:
+                found[region] = messages[-1].offset()
+        return found
+
+    def wait(self, what: str, check: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not check():
+            assert time.monotonic() < deadline, f"{what} did not come\n{self.log()}"
+            time.sleep(0.2)
+
+    def wait_counted_offsets(self, goal: int) -> None:
+        self.wait("progress", lambda: sum(s.counted_offset for s in self.states().values()) >= goal)
+
+    def wait_all_counted(self, topics: SurgeTopics | None = None) -> dict[str, RegionState]:
+        ends = self.ends()
+
+        def counted() -> bool:
+            states = self.states(topics)
+            return all(r in states and states[r].counted_offset >= e for r, e in ends.items())
+
+        self.wait("the count of everything", counted)
+        return self.states(topics)
+
+    def alerts(self, region: str = "europe") -> list[dict[str, Any]]:
+        schema = Catalogue.load().schema("liaison.alerts.Alert")
+        found = []
+        for message in self.records(self.topics.alerts(region)):
+            alert = wire.decode(schema.plain, message.value(), offset=wire.FRAME_BYTES, whole=True)
+            assert message.key().decode() == alert["alert_id"]
+            found.append(alert)
+        return found
+
+
+@pytest.fixture
+def world(stack: Any, tmp_path: Path) -> Iterator[World]:
+    name = f"surge-{uuid.uuid4().hex[:8]}"
+    topics = SurgeTopics(name, f"{name}.facts", f"{name}.")
+    ids = register_schemas(stack.registry, Catalogue.load())
+    admin = AdminClient(stack.kafka.client_config())
+    wanted = [NewTopic(topics.facts, len(SOURCE_REGIONS), 1)]
+    wanted += [NewTopic(topics.alerts(region), 1, 1) for region in REGIONS]
+    wanted += [NewTopic(topics.dlq(region), 1, 1) for region in SOURCE_REGIONS]
+    for answer in admin.create_topics(wanted).values():
+        answer.result(20)
+    world = World(stack.kafka, stack.registry, ids, topics, tmp_path)
+    try:
+        yield world
+    finally:
+        for worker in world.workers:
+            worker.kill()
+            worker.wait()
+        mine = [t for t in admin.list_topics(timeout=20).topics if t.startswith(name)]
+        for answer in admin.delete_topics(mine).values():
+            answer.result(20)
+
+
+def totals(states: dict[str, RegionState]) -> Counter[str]:
+    return Counter({r: sum(sum(w.values()) for w in s.windows.values()) for r, s in states.items()})
+
+
+def test_an_aborted_transaction_raises_no_count_and_the_worker_ends_when_told(
+    world: World,
+) -> None:
+    worker = world.start()
+    world.transaction(("europe", [fact(0, 3)]), ("mena", [fact(0, 2)]))
+    world.transaction(("europe", [fact(0, 100)]), ("mena", [fact(0, 100)]), abort=True)
+    world.transaction(("europe", [fact(0, 4)]))
+    assert totals(world.wait_all_counted()) == {"europe": 7, "mena": 2}
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0, world.log()
+
+
+def test_kill_9_midway_counts_every_fact_once(world: World) -> None:
+    blocks = [(SOURCE_REGIONS[i % LAST], [fact(i // 60, 1 + i % 3)]) for i in range(600)]
+    expected: Counter[str] = Counter()
+    for region, facts in blocks:
+        expected[region] += facts[0]["events"]
+    for first in range(0, len(blocks), 50):
+        world.transaction(*blocks[first : first + 50])
+    ends = world.ends()
+    for part in (0.15, 0.5):
+        worker = world.start()
+        world.wait_counted_offsets(int(part * sum(ends.values())))
+        worker.kill()
+        worker.wait()
+    world.start()
+    assert totals(world.wait_all_counted()) == expected
+
+
+def test_a_planted_surge_is_one_alert_however_often_it_is_found(world: World) -> None:
+    for minute in range(12):
+        world.transaction(("europe", [fact(minute, 3), fact(minute, 3, categories=["arson"])]))
+    world.transaction(("europe", [fact(12, 25)]), ("africa", [fact(12, 25)]))
+    first = world.start()
+    world.wait("an alert", lambda: bool(world.alerts()))
+    (alert,) = world.alerts()
+    expected_id = alert_id("europe", "terrorism", START_MS + 12 * 60_000)
+    assert alert["alert_id"] == expected_id
+    assert (alert["region"], alert["category"], alert["observed"]) == ("europe", "terrorism", 25)
+    assert alert["p_value"] < 1e-6
+    assert alert["baseline_windows"] == 11
+    assert world.alerts("africa") == [], "no past, no surge"
+
+    # The same worker goes on: more of the same surge, then its window closes.
+    first.kill()
+    first.wait()
+    world.transaction(("europe", [fact(12, 5)]))
+    world.transaction(("europe", [fact(14, 3)]))
+    world.start()
+    world.wait_all_counted()
+    assert [(a["alert_id"], a["observed"]) for a in world.alerts()] == [
+        (expected_id, 25),
+        (expected_id, 30),
+    ]
+
+    # A worker that knows nothing finds the same surge in the same facts.
+    other = SurgeTopics(f"{world.topics.app_id}-again", world.topics.facts, world.topics.prefix)
+    world.start(other.app_id)
+    world.wait_all_counted(other)
+    assert len(world.alerts()) == 4
+    assert {a["alert_id"] for a in world.alerts()} == {expected_id}
+
+
+def test_a_record_that_is_no_mini_block_goes_to_the_dead_letters_and_the_rest_is_counted(
+    world: World,
+) -> None:
+    world.start()
+    producer = Producer(world.kafka.producer_config())
+    good = world.block([fact(0, 2)])
+    bad = (b"\x00garbage", good[:-3], good + b"\x00", b"", good[:1] + b"\xff" * 4 + good[5:])
+    for value in (good, *bad, good):
+        world.produce(producer, "asia-pacific", value)
+    assert producer.flush(20) == 0
+    assert totals(world.wait_all_counted()) == {"asia-pacific": 4}
+    refused = world.records(world.topics.dlq("asia-pacific"))
+    assert [message.value() or b"" for message in refused] == list(bad)
+    for offset, message in enumerate(refused, start=1):
+        refusal = read_refusal(message.headers())
+        assert (refusal.topic, refusal.offset) == (world.topics.facts, offset)
+        assert refusal.code == "undecodable"
+        assert refusal.stage == "surge"
+        assert refusal.disposition is Disposition.QUARANTINED
+        assert message.key() == b"asia-pacific"
+        assert message.headers()[0] == ("traceparent", b"00-1")
