@@ -53,16 +53,16 @@ def register_schemas(connection: RegistryConnection, catalogue: Catalogue) -> Sc
     """
 
     def register(schemas: list[Schema]) -> list[tuple[Schema, int]]:
-        client = _client(connection)
         out = []
-        for schema in schemas:
-            out.append(
-                (
-                    schema,
-                    _call(connection, client.register_schema, schema.name, _registered(schema)),
+        with _client(connection) as client:
+            for schema in schemas:
+                out.append(
+                    (
+                        schema,
+                        _call(connection, client.register_schema, schema.name, _registered(schema)),
+                    )
                 )
-            )
-        _call(connection, client.set_compatibility, schemas[0].name, COMPATIBILITY)
+            _call(connection, client.set_compatibility, schemas[0].name, COMPATIBILITY)
         return out
 
     by_subject: dict[str, list[Schema]] = {}
@@ -82,8 +82,8 @@ def fetch_schema_ids(connection: RegistryConnection, catalogue: Catalogue) -> Sc
     """
 
     def look_up(schema: Schema) -> tuple[Schema, int]:
-        client = _client(connection)
-        found = _call(connection, client.lookup_schema, schema.name, _registered(schema))
+        with _client(connection) as client:
+            found = _call(connection, client.lookup_schema, schema.name, _registered(schema))
         return schema, int(found.schema_id)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
