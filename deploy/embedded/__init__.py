@@ -6,7 +6,7 @@ started. Production needs none of this: there the same workers are given address
 
 from deploy.embedded.child import Child, EventKind, SupervisorEvent, always_ready
 from deploy.embedded.data_directory import Addresses, DataDirectory
-from deploy.embedded.jars import FetchProgress
+from deploy.embedded.jars import FetchProgress, JarCache, default_cache_dir
 from deploy.embedded.stack import (
     ClickHouseCommand,
     EmbeddedStack,
@@ -24,10 +24,12 @@ __all__ = [
     "EmbeddedStack",
     "EventKind",
     "FetchProgress",
+    "JarCache",
     "RestartPolicy",
     "StackOptions",
     "Supervisor",
     "SupervisorEvent",
     "always_ready",
+    "default_cache_dir",
     "interruptible",
 ]

@@ -31,23 +31,25 @@ from deploy.embedded.pins import REGISTRY_VERSION, PinnedFile, pinned_files
 from schemas.clock import Clock, SystemClock
 from schemas.errors import ConfigurationError, RetryableError
 
-__all__ = ["FetchProgress", "JarCache", "Jars", "default_cache_dir"]
+__all__ = ["FetchProgress", "JarCache", "Jars", "default_cache_dir", "registry_main"]
 
 _ARCHIVE_PACKAGING = "tar.gz"
 _ATTEMPTS = 3
 _DOWNLOADS_AT_ONCE = 6
 _NEEDED_BYTES = 500 * 1024 * 1024
 _NETWORK_TIMEOUT_S = 30
+_TELL_EVERY_BYTES = 1024 * 1024
 _REGISTRY_MAIN = "quarkus-run.jar"
 
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """How far the fetching is; `file` is the one that has just arrived."""
+    """How far the fetching is; `file` is the one that something has just arrived of."""
 
     file: str
     files_done: int
     files_total: int
+    bytes_done: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,48 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
     base = environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
     return root / "liaison"
+
+
+class _Cancelled(Exception):  # noqa: N818 - no error: the other downloads' way out
+    """Somebody gave up the fetching."""
+
+
+class _Meter:
+    """Counts what arrives over all downloads, and stops them when asked to."""
+
+    def __init__(self, files_total: int, on_progress: Callable[[FetchProgress], None]) -> None:
+        self.cancelled = threading.Event()
+        self._files_total = files_total
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._files_done = 0
+        self._bytes_done = 0
+        self._bytes_told = 0
+
+    def arrived(self, name: str) -> None:
+        with self._lock:
+            self._files_done += 1
+            self._tell(name)
+
+    @contextmanager
+    def of_file(self, name: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+        """What jgo asks for before a download: the function to call with each piece's length."""
+
+        def count(piece_bytes: int) -> None:
+            if self.cancelled.is_set():
+                raise _Cancelled
+            with self._lock:
+                self._bytes_done += piece_bytes
+                if self._bytes_done - self._bytes_told >= _TELL_EVERY_BYTES:
+                    self._tell(name)
+
+        yield count
+
+    def _tell(self, name: str) -> None:
+        self._bytes_told = self._bytes_done
+        self._on_progress(
+            FetchProgress(name, self._files_done, self._files_total, self._bytes_done)
+        )
 
 
 class JarCache:
@@ -130,38 +174,34 @@ class JarCache:
     def _fetch_all(self, missing: Sequence[PinnedFile]) -> None:
         # The archive is by far the largest: it starts first.
         order = sorted(missing, key=lambda file: file.packaging != _ARCHIVE_PACKAGING)
-        counted = threading.Lock()
-        done = 0
-
-        def fetch(file: PinnedFile) -> None:
-            nonlocal done
-            self._fetch(file, incoming)
-            with counted:
-                done += 1
-                self._on_progress(FetchProgress(file.name, done, len(order)))
-
+        meter = _Meter(len(order), self._on_progress)
         with tempfile.TemporaryDirectory(prefix="incoming-", dir=self._root) as folder:
-            incoming = Path(folder)
             pool = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE)
             try:
-                for future in [pool.submit(fetch, file) for file in order]:
+                for future in [
+                    pool.submit(self._fetch, file, Path(folder), meter) for file in order
+                ]:
                     future.result()
+            except BaseException:
+                meter.cancelled.set()  # Ctrl-C need not wait for a large file's end
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _fetch(self, file: PinnedFile, incoming: Path) -> None:
+    def _fetch(self, file: PinnedFile, incoming: Path, meter: _Meter) -> None:
         problem = ""
         for attempt in range(_ATTEMPTS):
             self._clock.sleep(attempt)
             folder = incoming / f"{file.name}.{attempt}"
             try:
-                arrived = _download(file, folder, self._repository)
+                arrived = _download(file, folder, self._repository, meter)
             except RetryableError as error:
                 problem = str(error)
                 continue
             found = _sha256(arrived)
             if found == file.sha256:
                 self._accept(file, arrived)
+                meter.arrived(file.name)
                 return
             problem = (
                 f"arrived broken ({arrived.stat().st_size} bytes, SHA-256 {found[:12]}…, "
@@ -227,13 +267,14 @@ def _is_whole(tree: Path) -> bool:
     return bool(expected == _sizes(tree))
 
 
-def _download(file: PinnedFile, folder: Path, repository: str | None) -> Path:
+def _download(file: PinnedFile, folder: Path, repository: str | None, meter: _Meter) -> Path:
     # jgo pulls in requests and a tree of its own: only those who download pay for its import.
     import requests
-    from jgo.maven import MavenContext
+    from jgo.maven import MavenContext, PythonResolver
 
     logging.getLogger("jgo").setLevel(logging.ERROR)  # its checksum warning: ours is the judge
     context = MavenContext(
+        resolver=PythonResolver(progress_callback=meter.of_file),
         repo_cache=folder,
         remote_repos=None if repository is None else {"mirror": repository.rstrip("/")},
         timeout=_NETWORK_TIMEOUT_S,

@@ -37,6 +37,7 @@ ClickHouseCommand = Callable[[Path, int], Sequence[str]]
 """From a data folder and a port to the argument list of the ClickHouse service."""
 
 _CLICKHOUSE_STOP_S = 20.0
+_UNBUFFERED = {"PYTHONUNBUFFERED": "1"}  # or a killed child's last words stay in its memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class EmbeddedStack:
             name=name,
             argv=tuple(argv),
             log_path=self.directory.logs / f"{name}.log",
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **_UNBUFFERED, **(env or {})},
             ready=ready,
         )
 
@@ -169,6 +170,7 @@ class EmbeddedStack:
             name="clickhouse",
             argv=tuple(command(self.directory.folder("clickhouse"), port)),
             log_path=self.directory.logs / "clickhouse.log",
+            env={**os.environ, **_UNBUFFERED},
             ready=lambda: _pings(port),
             explain=lambda: who_took(port),
             start_attempts=2,

@@ -118,6 +118,7 @@ def test_everything_is_fetched_once_and_then_without_network(
     assert sorted(mirror.asked) == sorted(CONTENT)
     assert [progress.files_done for progress in seen] == [1, 2, 3]
     assert {progress.file for progress in seen} == {file.name for file in PINNED}
+    assert seen[-1].bytes_done == sum(len(content) for content in CONTENT.values())
 
     again = JarCache(tmp_path, repository="http://127.0.0.1:9", pinned=PINNED).ensure()
     assert again == jars
@@ -165,6 +166,19 @@ def test_a_file_damaged_in_the_cache_is_fetched_again(tmp_path: Path, mirror: Mi
     assert sorted(mirror.asked) == sorted([JAR, ARCHIVE])
     assert again.kafka_classpath[0].read_bytes() == CONTENT[JAR]
     assert (again.registry_home / "library.jar").read_bytes() == b"library"
+
+
+def test_giving_up_ends_the_other_downloads_and_leaves_nothing(
+    tmp_path: Path, mirror: Mirror
+) -> None:
+    def interrupt(progress: FetchProgress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _cache(tmp_path, mirror, on_progress=interrupt).ensure()
+    assert list(tmp_path.glob("incoming-*")) == []
+    jars = _cache(tmp_path, mirror).ensure()
+    assert jars.kafka_classpath[1].read_bytes() == CONTENT[OTHER]
 
 
 def test_what_a_killed_fetch_left_is_cleared(tmp_path: Path, mirror: Mirror) -> None:
