@@ -55,8 +55,7 @@ class Draft(NamedTuple):
     encode: Encode
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """Proof that an event is in the outbox, and under which number."""
 
     event_id: UUID
@@ -109,7 +108,7 @@ class Pending(NamedTuple):
         return self.account.lane.bureau.encode("ascii")
 
     @property
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
+    def headers(self) -> list[tuple[str, bytes | None]]:
         bureau, system, lane = self.account.lane
         origin = Origin(bureau, system, lane, self.account.epoch, self.sequence, str(self.event_id))
         return [(ORIGIN_HEADER, origin.pack())]

@@ -3,7 +3,7 @@
 Invariants: the bytes are those of `schemas.models.encode_event` (a test compares them for every
 kind). An event's body is head, stretch and rest, and Avro concatenates: the rest and the digest are
 made before the outbox gives a number; the stretch, which has few distinct values, is encoded once
-for each; only the head and the epoch are written for every event. The digest covers what the
+for each, the head's empty end once for all; the numbers are put in last. The digest covers what the
 caller gave and nothing of the stamp, so the same event again has the same digest.
 """
 
@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
-
-import fastavro
 
 from producers.account import LaneKey
 from schemas import wire
@@ -32,7 +30,9 @@ _RECORD_OVERHEAD_BYTES = 512
 MAX_VALUE_BYTES = MAX_SOURCE_BYTES - _RECORD_OVERHEAD_BYTES
 """A broker bounds the whole batch: key, headers and framing must fit beside the value."""
 _MEMO_ENTRIES = 512
-_LONG = fastavro.parse_schema("long")
+_HEAD_START = ["event_id", "sequence", "occurred_at", "published_at"]
+_ID_LENGTH = b"\x48"
+"""Avro's length of an event id's 36 characters."""
 _STAMP_FIELDS = frozenset(
     {"sequence", "published_at", "bureau", "system", "lane", "epoch", "producer"}
 )
@@ -42,10 +42,12 @@ _STAMP_FIELDS = frozenset(
 class _Layout:
     """Which of a kind's fields stand where."""
 
-    head_fields: tuple[str, ...]
     stretch_fields: tuple[str, ...]
     rest_fields: tuple[str, ...]
     rest: Any
+    tail_fields: tuple[str, ...]
+    tail_values: itemgetter[Any]
+    empty_tail: bytes
     stretch_values: itemgetter[Any]
 
 
@@ -53,13 +55,22 @@ class _Layout:
 def _layout(schema: EventSchema) -> _Layout:
     names = [f["name"] for f in schema.definition["fields"]]
     envelope = [f["name"] for f in schema.definition["fields"][0]["type"]["fields"]]
+    if envelope[:4] != _HEAD_START:
+        raise ConfigurationError(
+            f"the envelope of {schema.name} v{schema.version} begins with {envelope[:4]}, not "
+            f"{_HEAD_START}: the order is part of the contract"
+        )
     cut = envelope.index(STRETCH_START)
     stretch = tuple(name for name in envelope[cut:] if name not in _STAMP_FIELDS)
+    tail = tuple(envelope[4:cut])
+    empty = dict.fromkeys(tail) | {"event_id": "", **dict.fromkeys(_HEAD_START[1:], 0)}
     return _Layout(
-        head_fields=tuple(name for name in envelope[:cut] if name not in _STAMP_FIELDS),
         stretch_fields=stretch,
         rest_fields=tuple(names[1:]),
         rest=schema.part(*names[1:]),
+        tail_fields=tail,
+        tail_values=itemgetter(*tail),
+        empty_tail=wire.encode(schema.head, empty)[4:],
         stretch_values=itemgetter(*stretch),
     )
 
@@ -73,12 +84,13 @@ class _Stretch:
     content: bytes
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Content:
-    """An event that lacks only its number."""
+    """An event that lacks only its number, which goes between `start` and `middle`."""
 
     digest: bytes
-    head: dict[str, Any]
+    start: bytes
+    middle: bytes
     stretch: _Stretch
     rest: bytes
 
@@ -97,6 +109,7 @@ class EventEncoder:
         self._kind = f"{schema.kind}\n".encode()
         self._memo: dict[Any, _Stretch] = {}
         self._epoch = -1, b""
+        self._published_at = -1, b""
 
     def content(self, event: Event, published_at_ms: int) -> Content:
         """Everything but the number.
@@ -114,18 +127,25 @@ class EventEncoder:
                 if len(self._memo) >= _MEMO_ENTRIES:
                     self._memo.clear()
                 self._memo[key] = stretch
-            head = _plain_fields(values, layout.head_fields)
+            start = _ID_LENGTH + str(event.event_id).encode("ascii")
+            occurred = _varint(plain_value(event.occurred_at))
+            tail = layout.empty_tail
+            if any(value is not None for value in layout.tail_values(values)):
+                tail = self._tail(values)
             rest = wire.encode(layout.rest, _plain_fields(values, layout.rest_fields))
-            given = repr(tuple(head.values())).encode()
         except (ValueError, TypeError, OverflowError) as error:
             raise PermanentError(
                 f"{event.kind} {event.event_id} can't be written in Avro ({error}): "
                 "correct the text or number that is named",
                 code="unencodable",
             ) from error
-        digest = hashlib.sha256(b"".join((self._kind, given, stretch.content, rest))).digest()
-        head["published_at"] = published_at_ms
-        return Content(digest, head, stretch, rest)
+        digest = hashlib.sha256(
+            b"".join((self._kind, start, occurred, tail, stretch.content, rest))
+        ).digest()
+        if self._published_at[0] != published_at_ms:
+            self._published_at = published_at_ms, _varint(published_at_ms)
+        middle = b"".join((occurred, self._published_at[1], tail, stretch.before_epoch))
+        return Content(digest, self._frame + start, middle, stretch, rest)
 
     def value(self, content: Content, epoch: int, sequence: int) -> bytes:
         """The framed value under a number.
@@ -133,28 +153,29 @@ class EventEncoder:
         Raises:
             PermanentError: `too-large` for a source topic.
         """
-        head = content.head
-        head["sequence"] = sequence
         if self._epoch[0] != epoch:
-            self._epoch = epoch, wire.encode(_LONG, epoch)  # type: ignore[arg-type]
-        stretch = content.stretch
+            self._epoch = epoch, _varint(epoch)
         value = b"".join(
             (
-                self._frame,
-                wire.encode(self._schema.head, head),
-                stretch.before_epoch,
+                content.start,
+                _varint(sequence),
+                content.middle,
                 self._epoch[1],
-                stretch.after_epoch,
+                content.stretch.after_epoch,
                 content.rest,
             )
         )
         if len(value) > MAX_VALUE_BYTES:
             raise PermanentError(
-                f"{self._schema.kind} {head['event_id']} has {len(value)} bytes; a source topic "
-                f"takes {MAX_VALUE_BYTES}: shorten its texts or lists, or send it in parts",
+                f"{self._schema.kind} {content.start[-36:].decode()} has {len(value)} bytes; a "
+                f"source topic takes {MAX_VALUE_BYTES}: shorten its texts or lists, or send it in parts",
                 code="too-large",
             )
         return value
+
+    def _tail(self, values: Mapping[str, Any]) -> bytes:
+        head = dict.fromkeys(_HEAD_START[1:], 0) | _plain_fields(values, self._layout.tail_fields)
+        return wire.encode(self._schema.head, {**head, "event_id": ""})[4:]
 
     def _stretch(self, values: Mapping[str, Any]) -> _Stretch:
         given = {name: plain_value(values[name]) for name in self._layout.stretch_fields}
@@ -163,6 +184,17 @@ class EventEncoder:
         zero, one = (wire.encode(self._schema.stretch, {**record, "epoch": n}) for n in (0, 1))
         cut = next(at for at, (a, b) in enumerate(zip(zero, one, strict=True)) if a != b)
         return _Stretch(zero[:cut], zero[cut + 1 :], repr(tuple(given.values())).encode())
+
+
+def _varint(number: int) -> bytes:
+    """Avro's long."""
+    rest = number << 1 ^ number >> 63
+    out = bytearray()
+    while rest > 127:
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
 
 
 def _plain_fields(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from producers.account import Account, Draft, LaneKey, Receipt, receipt_key
+from producers.account import Account, Draft, LaneKey, Receipt
 from schemas.errors import PermanentError
 
 __all__ = ["Batch", "Known", "number"]
@@ -37,6 +37,7 @@ class _Counter:
 
 def number(
     drafts: Sequence[Draft],
+    keys: Sequence[bytes],
     known: Known,
     current: Mapping[LaneKey, Account],
     new_account: Callable[[LaneKey, int], Account],
@@ -45,8 +46,9 @@ def number(
 ) -> Batch:
     """Number a batch.
 
-    `known` gets the batch's own receipts; `new_account` is given the lane and how many accounts
-    are new in this batch; numbers of accounts in `unconfirmed_rows` are marked so.
+    `keys` are the drafts' receipt keys; `known` gets the batch's own receipts; `new_account` is
+    given the lane and how many accounts are new in this batch; numbers of accounts in
+    `unconfirmed_rows` are marked so.
 
     Raises:
         PermanentError: `event-id-reused`, or what a draft's encoding raises.
@@ -54,9 +56,8 @@ def number(
     batch = Batch()
     counters: dict[LaneKey, _Counter] = {}
     new_accounts = 0
-    for draft in drafts:
+    for draft, key in zip(drafts, keys, strict=True):
         lane, event_id, digest, topic, encode = draft
-        key = receipt_key(lane.bureau, event_id)
         first = known.get(key)
         if first is not None:
             if first[0] != digest:
@@ -76,7 +77,7 @@ def number(
         receipt = Receipt(event_id, lane.bureau, lane.system, lane.lane, epoch, sequence)
         known[key] = digest, receipt
         batch.receipts.append(receipt)
-        batch.pending.append((row, sequence, now_ms, event_id.bytes, topic, value))
+        batch.pending.append((row, sequence, now_ms, key[:16], topic, value))
         batch.index.append((key, digest, row, sequence, now_ms))
     for lane, counter in counters.items():
         before = counter.account

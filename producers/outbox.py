@@ -18,7 +18,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -85,15 +85,15 @@ class Outbox:
         self._pending = 0
         self._last_account = 0
         self._next_purge_s = 0.0
-        self._file_lock = FileLock(path.with_name(f"{path.name}.lock"))
-        try:
-            self._db = connect(path, synchronous="FULL")
+        with ExitStack() as opened:
+            file_lock = FileLock(path.with_name(f"{path.name}.lock"))
+            opened.callback(file_lock.release)
+            self._db = opened.enter_context(closing(connect(path, synchronous="FULL")))
             # Losing a removal only sends a record once more under its number: no fsync for it.
-            self._reader = connect(path, synchronous="NORMAL")
+            self._reader = opened.enter_context(closing(connect(path, synchronous="NORMAL")))
             self._load()
-        except BaseException:
-            self._file_lock.release()
-            raise
+            self._inherited = frozenset(self._by_row)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -109,9 +109,7 @@ class Outbox:
     def close(self) -> None:
         """Give the file up; its sender is stopped first."""
         with self._lock, self._read_lock:
-            self._reader.close()
-            self._db.close()
-            self._file_lock.release()
+            self._opened.close()
 
     # -- the publisher's side -------------------------------------------------------------------
 
@@ -122,10 +120,12 @@ class Outbox:
             PermanentError: `event-id-reused`, or whatever a draft's encoding raises.
             RetryableError: `outbox-full`, `outbox-disk-full` or `outbox-io`.
         """
+        keys = [receipt_key(draft.lane.bureau, draft.event_id) for draft in drafts]
         with self._lock:
             batch = number(
                 drafts,
-                self._known([receipt_key(draft.lane.bureau, draft.event_id) for draft in drafts]),
+                keys,
+                self._known(keys),
                 self._current,
                 self._new_account,
                 () if self._confirmed else self._inherited,
@@ -356,8 +356,6 @@ class Outbox:
             Account(row, LaneKey(bureau, system, lane), epoch, following, unconfirmed, bool(now))
             for row, bureau, system, lane, epoch, following, unconfirmed, now in rows
         ]
-        if not hasattr(self, "_inherited"):
-            self._inherited = frozenset(account.row for account in accounts)
         self._by_row = {account.row: account for account in accounts}
         self._current = {account.lane: account for account in accounts if account.current}
         self._last_account = max(self._by_row, default=0)

@@ -65,6 +65,7 @@ class Publisher:
         self._reference = reference
         self._clock = clock
         self._producer = producer
+        self._region = -1, ""
         self._encoders: dict[str, tuple[LaneKey, EventEncoder]] = {}
 
     def publish(self, event: Event) -> Receipt:
@@ -84,12 +85,13 @@ class Publisher:
         """The event as the outbox takes it, published at that instant."""
         lane, encoder = self._encoders.get(event.kind) or self._encoder(event)
         content = encoder.content(event, now_ms)
-        region = self._reference.region_of(self.bureau, now_ms)
+        if self._region[0] != now_ms:
+            self._region = now_ms, self._reference.region_of(self.bureau, now_ms)
         return Draft(
             lane,
             event.event_id,
             content.digest,
-            source_topic(region, lane.lane),
+            source_topic(self._region[1], lane.lane),
             partial(encoder.value, content),
         )
 

@@ -21,6 +21,8 @@ __all__ = ["FileLock", "connect", "connect_read_only", "storage_error", "transac
 
 _FORMAT = 1
 _BUSY_TIMEOUT_S = 10.0
+_CACHE_KIB = 16 * 1024
+_CHECKPOINT_PAGES = 4000
 _TABLES = """
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
@@ -99,6 +101,8 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {synchronous}")
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         _check_format(database, path)
     except sqlite3.Error as error:
         database.close()

@@ -81,7 +81,7 @@ class Stream:
                 record.topic,
                 key=record.key,
                 value=record.value,
-                headers=record.headers,
+                headers=[*record.headers],
                 on_delivery=partial(self._on_delivery, record.row),
             )
         except BufferError:
