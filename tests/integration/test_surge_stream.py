@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas import wire
@@ -75,10 +75,13 @@ class World:
     folder: Path
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.producer = Producer(self.kafka.producer_config(transactional_id=self.topics.app_id))
+        self.producer.init_transactions(20)
+
     def transaction(self, *blocks: tuple[str, list[dict[str, Any]]], abort: bool = False) -> None:
         """Mini-blocks by region in one transaction."""
-        producer = Producer(self.kafka.producer_config(transactional_id=self.topics.app_id))
-        producer.init_transactions(20)
+        producer = self.producer
         producer.begin_transaction()
         for region, facts in blocks:
             self.produce(producer, region, self.block(facts))
@@ -126,17 +129,24 @@ class World:
             file.read_text("utf-8", "replace")[-3000:] for file in self.folder.glob("worker-*.log")
         )
 
-    def records(self, topic: str, partition: int = 0) -> list[Any]:
-        """Everything committed in a topic's partition."""
-        consumer = Consumer(self.kafka.consumer_config("test", enable_partition_eof=True))
+    def records(self, topic: str, partitions: int = 1) -> list[Any]:
+        """Everything committed in a topic."""
+        consumer = Consumer(
+            self.kafka.consumer_config("test", enable_partition_eof=True, fetch_wait_max_ms=20)
+        )
         try:
-            consumer.assign([TopicPartition(topic, partition, 0)])
+            consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
             found: list[Any] = []
-            while True:
+            ended = 0
+            while ended < partitions:
                 message = consumer.poll(20)
-                if message is None or message.error():
-                    return found
-                found.append(message)
+                assert message is not None, f"no end of {topic}"
+                if (error := message.error()) is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    ended += 1
+                else:
+                    found.append(message)
+            return found
         finally:
             consumer.close()
 
@@ -148,18 +158,15 @@ class World:
         settings = SurgeSettings(**SETTINGS)  # type: ignore[arg-type]
         return {
             message.key().decode(): RegionState.unpack(message.value(), settings)
-            for partition in range(len(SOURCE_REGIONS))
-            for message in self.records(changelog, partition)
+            for message in self.records(changelog, len(SOURCE_REGIONS))
         }
 
     def ends(self) -> dict[str, int]:
         """Offset of the last committed record of `facts` by region."""
-        found = {}
-        for region in SOURCE_REGIONS:
-            messages = self.records(self.topics.facts, region_partition(region))
-            if messages:
-                found[region] = messages[-1].offset()
-        return found
+        return {
+            SOURCE_REGIONS[message.partition()]: message.offset()
+            for message in self.records(self.topics.facts, len(SOURCE_REGIONS))
+        }
 
     def wait(self, what: str, check: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -190,11 +197,15 @@ class World:
         return found
 
 
+@pytest.fixture(scope="module")
+def ids(stack: Any) -> SchemaIds:
+    return register_schemas(stack.registry, Catalogue.load())
+
+
 @pytest.fixture
-def world(stack: Any, tmp_path: Path) -> Iterator[World]:
+def world(stack: Any, ids: SchemaIds, tmp_path: Path) -> Iterator[World]:
     name = f"surge-{uuid.uuid4().hex[:8]}"
     topics = SurgeTopics(name, f"{name}.facts", f"{name}.")
-    ids = register_schemas(stack.registry, Catalogue.load())
     admin = AdminClient(stack.kafka.client_config())
     wanted = [NewTopic(topics.facts, len(SOURCE_REGIONS), 1)]
     wanted += [NewTopic(topics.alerts(region), 1, 1) for region in REGIONS]
