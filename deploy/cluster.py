@@ -41,6 +41,7 @@ __all__ = ["Cluster"]
 _BATCH_TOPICS = 100
 _BATCH_ACLS = 1000
 _TIMEOUT_S = 60.0
+_ATTEMPT_S = 5.0
 _UNSET = -1001
 _Item = TypeVar("_Item")
 
@@ -129,10 +130,7 @@ class Cluster:
             for topic in topics
             for number in range(topic.partitions)
         ]
-        future = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=_TIMEOUT_S
-        )[group]
-        committed = self._result(future, f"reading positions of group {group}")
+        committed = self._positions(group, wanted)
         without = [
             TopicPartition(at.topic, at.partition)
             for at in committed.topic_partitions
@@ -225,6 +223,23 @@ class Cluster:
         except KafkaException as error:
             raise self._failed("listing topics", error) from error
         return topics
+
+    def _positions(self, group: str, wanted: list[TopicPartition]) -> Any:
+        """A group's positions. On a new broker the first request for a coordinator goes unanswered
+        while the offsets topic is being made, so each attempt is short and there are several."""
+        doing = f"reading positions of group {group}"
+        for _ in range(int(_TIMEOUT_S / _ATTEMPT_S)):
+            future = self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=_ATTEMPT_S
+            )[group]
+            try:
+                return future.result(_TIMEOUT_S)
+            except KafkaException as error:
+                failure = self._failed(doing, error)
+                if isinstance(failure, ConfigurationError):
+                    raise failure from error
+                last = failure
+        raise last
 
     def _config(self, topic: Topic) -> dict[str, str]:
         if self._replicas == 1:
