@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from producers import Outbox
 from producers.un_list import (
     Entry,
     ImportState,
@@ -19,6 +22,7 @@ from producers.un_list import (
 from schemas.clock import ManualClock
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.models import Event, Recall
+from tests.unit.producers.bureau_side import open_outbox, publisher
 
 SAMPLE = Path(__file__).with_name("un_list_sample.xml")
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)
@@ -26,24 +30,32 @@ CLOCK = ManualClock(wall_ms=1_780_000_000_000)
 
 
 class Box:
-    """Takes events as the outbox does: the same again is no news, other content is refused."""
+    """A real outbox of XP; `left` events are taken, then the process is cut off."""
 
-    def __init__(self, fail_after: int | None = None) -> None:
-        self.events: dict[str, str] = {}
+    def __init__(self, outbox: Outbox) -> None:
+        self.publisher = publisher(outbox, bureau="XP", system="un-list", clock=CLOCK)
         self.order: list[Event] = []
-        self.left = fail_after
+        self.left: int | None = None
 
     def __call__(self, events: list[Event]) -> None:
         for event in events:
-            content = event.model_dump_json()
-            if self.events.setdefault(str(event.event_id), content) != content:
-                raise PermanentError("other content", code="event-id-reused")
-            if not any(known.event_id == event.event_id for known in self.order):
+            receipt = self.publisher.publish(event)
+            if receipt.sequence > len(self.order):
                 self.order.append(event)
             if self.left is not None:
                 self.left -= 1
                 if self.left == 0:
                     raise KeyboardInterrupt
+
+    def numbers(self) -> int:
+        """How many numbers the outbox gave."""
+        return sum(count.last_sequence for count in self.publisher.outbox.sent_counts())
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    with open_outbox(tmp_path / "outbox.sqlite", clock=CLOCK) as outbox:
+        yield Box(outbox)
 
 
 def text() -> str:
@@ -71,11 +83,10 @@ def run(path: Path, folder: Path, box: Box) -> tuple[int, int, int, int]:
     return report.new, report.corrections, report.recalls, report.unchanged
 
 
-def test_the_same_file_twice_changes_nothing(tmp_path: Path) -> None:
-    box = Box()
+def test_the_same_file_twice_changes_nothing(tmp_path: Path, box: Box) -> None:
     assert run(SAMPLE, tmp_path, box) == (3, 0, 0, 0)
     assert run(SAMPLE, tmp_path, box) == (0, 0, 0, 3)
-    assert len(box.order) == 3
+    assert box.numbers() == len(box.order) == 3
 
 
 def test_ids_are_made_from_the_lists_own_reference_and_content() -> None:
@@ -85,8 +96,7 @@ def test_ids_are_made_from_the_lists_own_reference_and_content() -> None:
     assert len({step.event.event_id for step in first.steps}) == 3
 
 
-def test_a_newer_file_corrects_what_changed_and_recalls_what_left(tmp_path: Path) -> None:
-    box = Box()
+def test_a_newer_file_corrects_what_changed_and_recalls_what_left(tmp_path: Path, box: Box) -> None:
     run(SAMPLE, tmp_path, box)
     changed = without(text().replace("Invented office", "Other office"), "KPi.902")
     assert run(newer(tmp_path, changed), tmp_path, box) == (0, 1, 1, 1)
@@ -103,8 +113,9 @@ def test_a_newer_file_corrects_what_changed_and_recalls_what_left(tmp_path: Path
     assert run(again, tmp_path, box) == (0, 0, 0, 2)
 
 
-def test_a_second_correction_follows_the_first_and_a_recall_names_the_root(tmp_path: Path) -> None:
-    box = Box()
+def test_a_second_correction_follows_the_first_and_a_recall_names_the_root(
+    tmp_path: Path, box: Box
+) -> None:
     run(SAMPLE, tmp_path, box)
     run(newer(tmp_path, text().replace("Invented office", "Other office"), 6), tmp_path, box)
     # back to what it was: a new version, not the first event again
@@ -116,11 +127,10 @@ def test_a_second_correction_follows_the_first_and_a_recall_names_the_root(tmp_p
     assert second.root == third.root == first.event_id
     assert recall.supersedes is not None
     assert recall.supersedes.event_id == first.event_id
-    assert len(box.events) == 6
+    assert box.numbers() == len(box.order) == 6
 
 
-def test_what_comes_back_on_the_list_is_a_new_notice(tmp_path: Path) -> None:
-    box = Box()
+def test_what_comes_back_on_the_list_is_a_new_notice(tmp_path: Path, box: Box) -> None:
     run(SAMPLE, tmp_path, box)
     run(newer(tmp_path, without(text(), "KPi.902"), 6), tmp_path, box)
     assert run(newer(tmp_path, text(), 7), tmp_path, box) == (1, 0, 0, 2)
@@ -132,9 +142,8 @@ def test_what_comes_back_on_the_list_is_a_new_notice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fail_after", [1, 2, 3])
 def test_cut_off_at_any_event_the_next_import_finishes_it_first(
-    tmp_path: Path, fail_after: int
+    tmp_path: Path, box: Box, fail_after: int
 ) -> None:
-    box = Box()
     run(SAMPLE, tmp_path, box)
     changed = without(text().replace("Invented office", "Other office"), "KPi.902")
     added = changed.replace("HTe.903", "HTe.904")  # one left, one came
@@ -152,16 +161,14 @@ def test_cut_off_at_any_event_the_next_import_finishes_it_first(
     assert sum(event.kind == "recall" for event in box.order) == 2
 
 
-def test_nothing_of_a_cut_file_is_published(tmp_path: Path) -> None:
-    box = Box()
+def test_nothing_of_a_cut_file_is_published(tmp_path: Path, box: Box) -> None:
     path = newer(tmp_path, text()[:-60])
     with pytest.raises(PermanentError, match="nothing was published"):
         run(path, tmp_path, box)
     assert box.order == []
 
 
-def test_an_older_list_is_refused(tmp_path: Path) -> None:
-    box = Box()
+def test_an_older_list_is_refused(tmp_path: Path, box: Box) -> None:
     run(newer(tmp_path, text(), 9), tmp_path, box)
     with pytest.raises(PermanentError, match="was imported already") as refusal:
         run(SAMPLE, tmp_path, box)
@@ -169,8 +176,6 @@ def test_an_older_list_is_refused(tmp_path: Path) -> None:
 
 
 def entries(count: int) -> list[Entry | Unmapped]:
-    from dataclasses import replace
-
     first = load_list(SAMPLE).entries[0]
     return [replace(first, reference=f"QDi.{number}") for number in range(count)]
 
