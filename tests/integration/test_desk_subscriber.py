@@ -1,0 +1,390 @@
+"""A desk's subscriber on a real broker: each event once, in order, struck where it is struck."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from schemas.catalogue import Catalogue
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError
+from schemas.models import Report
+from schemas.registry import SchemaIds, register_schemas
+from schemas.topics import STRIKES, bureau_topic, desk_topic
+from sinks.desk import (
+    EXIT_GAP,
+    EXIT_OK,
+    Delivered,
+    Filters,
+    GapError,
+    Item,
+    Start,
+    Struck,
+    Subscriber,
+    Unreadable,
+    tail,
+)
+from tests.desk_records import RECORDED_MS, Record, delivered, strike_record
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+PATIENCE_S = 40.0
+REGION = "europe"
+CATEGORIES = ("cybercrime", "terrorism")
+
+
+@dataclass
+class World:
+    """Topics of one test under a prefix of their own."""
+
+    kafka: KafkaConnection
+    ids: SchemaIds
+    prefix: str
+    store: Path
+
+    def __post_init__(self) -> None:
+        self.admin = AdminClient(self.kafka.client_config())
+        self.producer = Producer(self.kafka.producer_config(transactional_id=self.prefix))
+        self.producer.init_transactions(20)
+
+    def topic(self, category: str) -> str:
+        return self.prefix + desk_topic(REGION, category)
+
+    def create(self, *topics: str) -> None:
+        wanted = [NewTopic(topic, 1, 1) for topic in topics]
+        for answer in self.admin.create_topics(wanted).values():
+            answer.result(20)
+
+    def delete(self, *topics: str) -> None:
+        for answer in self.admin.delete_topics(list(topics)).values():
+            answer.result(20)
+
+    def write(self, *records: tuple[str, bytes | None, bytes | None], abort: bool = False) -> None:
+        """Topic, key and value of records, in one transaction."""
+        self.producer.begin_transaction()
+        for topic, key, value in records:
+            self.producer.produce(topic, value, key, headers=[("traceparent", b"00-1")])
+        self.producer.flush(20)
+        if abort:
+            self.producer.abort_transaction(20)
+        else:
+            self.producer.commit_transaction(20)
+
+    def send(self, *categories: str, bureau: str = "FR", **given: Any) -> Record:
+        """One event to the desk topics of its categories."""
+        record = delivered(
+            self.ids,
+            Report(subtype="analytical-report", title="Lagebild"),
+            categories=list(categories),
+            bureau=bureau,
+            **given,
+        )
+        self.write(*((self.topic(c), record.key, record.value) for c in categories))
+        return record
+
+    def strike(self, bureau: str, event_id: str, *, chain: bool) -> None:
+        self.write((self.prefix + STRIKES, *strike_record(self.ids, bureau, event_id, chain=chain)))
+
+    def subscriber(self, *categories: str, store: Path | None = None, **options: Any) -> Subscriber:
+        return Subscriber(
+            REGION,
+            categories or CATEGORIES,
+            kafka=self.kafka,
+            schema_ids=self.ids,
+            prefix=self.prefix,
+            store=store or self.store,
+            **options,
+        )
+
+    def keep_from(self, category: str, offset: int) -> None:
+        """What retention does."""
+        place = TopicPartition(self.topic(category), 0, offset)
+        for answer in self.admin.delete_records([place]).values():
+            answer.result(20)
+
+
+@pytest.fixture(scope="module")
+def ids(stack: Any) -> SchemaIds:
+    return register_schemas(stack.registry, Catalogue.load())
+
+
+@pytest.fixture
+def world(stack: Any, ids: SchemaIds, tmp_path: Path) -> Iterator[World]:
+    world = World(stack.kafka, ids, f"t{uuid.uuid4().hex[:8]}.", tmp_path / "desk.sqlite")
+    topics = [world.topic(c) for c in CATEGORIES]
+    topics += [world.prefix + bureau_topic("DE"), world.prefix + STRIKES]
+    world.create(*topics)
+    yield world
+    world.delete(*topics)
+
+
+def drain(subscriber: Subscriber) -> list[Item]:
+    """Everything up to the end of all topics."""
+    items: list[Item] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        new = subscriber.poll(0.3)
+        items += new
+        if not new and subscriber.caught_up:
+            return items
+        assert time.monotonic() < deadline, f"no end after {len(items)} items"
+
+
+def wait_for(subscriber: Subscriber, wanted: Callable[[Item], bool]) -> list[Item]:
+    """Poll until such an item comes."""
+    items: list[Item] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(map(wanted, items)):
+        assert time.monotonic() < deadline, f"did not come; came: {items}"
+        items += subscriber.poll(0.3)
+    return items
+
+
+def event_ids(items: list[Item]) -> list[str]:
+    return [item.event_id for item in items if isinstance(item, Delivered)]
+
+
+def test_an_event_in_two_topics_comes_once_and_stays_once_after_a_restart(world: World) -> None:
+    both = world.send("terrorism", "cybercrime")
+    one = world.send("cybercrime")
+    with world.subscriber() as subscriber:
+        items = drain(subscriber)
+        assert sorted(event_ids(items)) == sorted([both.event_id, one.event_id])
+        subscriber.ack()
+    later = world.send("cybercrime", "terrorism")
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [later.event_id]
+        subscriber.ack()
+    with world.subscriber() as subscriber:
+        assert drain(subscriber) == []
+
+
+def test_what_was_not_acknowledged_comes_again_and_nothing_else(world: World) -> None:
+    first = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [first.event_id]
+        subscriber.ack()
+        second = world.send("terrorism")
+        wait_for(subscriber, lambda item: isinstance(item, Delivered))
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [second.event_id]
+
+
+def test_an_aborted_transaction_delivers_nothing(world: World) -> None:
+    record = delivered(world.ids, Report(subtype="analytical-report"))
+    world.write((world.topic("terrorism"), record.key, record.value), abort=True)
+    committed = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [committed.event_id]
+
+
+def test_the_record_carries_the_bureau_bytes_and_headers(world: World) -> None:
+    record = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        (item,) = drain(subscriber)
+    assert isinstance(item, Delivered)
+    assert item.event_bytes == record.body
+    assert item.event["title"] == "Lagebild"
+    assert item.headers == (("traceparent", b"00-1"),)
+    assert (item.position.topic, item.position.offset) == (world.topic("terrorism"), 0)
+    assert not item.struck
+
+
+def test_filters_keep_away_what_nobody_asked_for(world: World) -> None:
+    wanted = world.send("terrorism", score=90, urgency="flash", offence="0906")
+    world.send("terrorism", score=10, urgency="flash", offence="0906")
+    world.send("terrorism", score=90, urgency="bulk", offence="0906")
+    world.send("terrorism", score=90, urgency="flash", offence="0701")
+    filters = Filters(min_score=50, urgencies=frozenset({"flash"}), iccs_prefix="09")
+    with world.subscriber(filters=filters) as subscriber:
+        assert event_ids(drain(subscriber)) == [wanted.event_id]
+        subscriber.ack()
+    with world.subscriber() as subscriber:
+        assert drain(subscriber) == [], "what was filtered out was read all the same"
+
+
+def test_a_bureau_gets_what_is_for_it_alone_and_not_its_own(world: World) -> None:
+    world.send("terrorism", bureau="DE")
+    shared = world.send("terrorism", audience_bureaus=["DE"])
+    alone = delivered(
+        world.ids,
+        Report(subtype="analytical-report"),
+        audience_regions=[],
+        audience_bureaus=["DE"],
+    )
+    directed = world.prefix + bureau_topic("DE")
+    world.write((directed, alone.key, alone.value), (directed, shared.key, shared.value))
+    with world.subscriber(bureau="DE") as subscriber:
+        assert sorted(event_ids(drain(subscriber))) == sorted([shared.event_id, alone.event_id])
+
+
+def test_a_strike_that_came_first_marks_the_event(world: World) -> None:
+    recalled = str(uuid.uuid4())
+    world.strike("FR", recalled, chain=True)
+    correction = world.send("terrorism", root=recalled)
+    other = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        items = drain(subscriber)
+        subscriber.ack()
+        struck = {item.event_id: item.struck for item in items if isinstance(item, Delivered)}
+        assert struck == {correction.event_id: True, other.event_id: False}
+    with world.subscriber() as subscriber:
+        assert drain(subscriber) == [], "who was given it as struck needs no second word"
+
+
+def test_a_later_strike_is_told_until_it_is_acknowledged(world: World) -> None:
+    first = world.send("terrorism")
+    second = world.send("terrorism", root=first.event_id)
+    untouched = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        assert len(event_ids(drain(subscriber))) == 3
+        subscriber.ack()
+        world.strike("FR", first.event_id, chain=True)
+        items = wait_for(subscriber, lambda item: isinstance(item, Struck))
+        assert {item.event_id for item in items if isinstance(item, Struck)} == {
+            first.event_id,
+            second.event_id,
+        }
+    with world.subscriber() as subscriber:
+        again = [item for item in drain(subscriber) if isinstance(item, Struck)]
+        assert {item.event_id for item in again} == {first.event_id, second.event_id}
+        assert again[0].strike.reason == "located"
+        subscriber.ack_struck(again)
+    world.strike("FR", untouched.event_id, chain=False)
+    with world.subscriber() as subscriber:
+        (last,) = drain(subscriber)
+        assert isinstance(last, Struck)
+        assert last.event_id == untouched.event_id
+
+
+def test_a_strike_while_nobody_listened_is_told_first(world: World) -> None:
+    record = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+    world.strike("FR", record.event_id, chain=False)
+    world.send("terrorism")
+    with world.subscriber() as subscriber:
+        items = drain(subscriber)
+    assert [type(item) for item in items] == [Struck, Delivered]
+
+
+def test_a_record_that_cannot_be_read_is_told_and_the_stream_goes_on(world: World) -> None:
+    good = delivered(world.ids, Report(subtype="analytical-report", title="x"))
+    bad = (b"\x00garbage", good.value[:-2], good.value + b"\x00", None, b"\x00\x7f\xff\xff\xffx")
+    topic = world.topic("terrorism")
+    world.write(*((topic, b"FR", value) for value in (*bad, good.value)))
+    world.write((world.prefix + STRIKES, b"nobody", b"x"))
+    with world.subscriber() as subscriber:
+        items = drain(subscriber)
+        assert event_ids(items) == [good.event_id]
+        told = [item for item in items if isinstance(item, Unreadable)]
+        assert [i.value for i in told if i.position.topic == topic] == list(bad)
+        assert [i.value for i in told if i.position.topic != topic] == [b"x"]
+        subscriber.ack()
+    with world.subscriber() as subscriber:
+        assert drain(subscriber) == []
+
+
+def test_below_the_start_of_the_log_is_an_error_and_no_silent_skip(world: World) -> None:
+    for _ in range(3):
+        world.send("terrorism")
+    with world.subscriber() as subscriber:
+        subscriber.poll(0.0)
+    world.keep_from("terrorism", 4)
+    with pytest.raises(GapError, match="removed before") as caught, world.subscriber():
+        pass
+    assert caught.value.code == "below-log-start"
+    out = io.StringIO()
+    assert tail(world.subscriber(), out, follow=False) == EXIT_GAP
+    assert json.loads(out.getvalue())["type"] == "gap"
+    with world.subscriber(start=Start.earliest()) as subscriber:
+        assert len(event_ids(drain(subscriber))) == 1
+
+
+def test_retention_that_overtakes_a_running_subscriber_is_an_error_too(world: World) -> None:
+    for _ in range(3):
+        world.send("terrorism")
+    with world.subscriber("terrorism") as subscriber:
+        world.keep_from("terrorism", 4)
+        # What it fetched ahead is given up, as if it had been slower.
+        subscriber._opened().consumer.seek(TopicPartition(world.topic("terrorism"), 0, 0))
+        for _ in range(2):
+            with pytest.raises(GapError, match="removed before"):
+                wait_for(subscriber, lambda item: isinstance(item, Delivered))
+
+
+def test_nothing_is_missing_where_retention_took_only_what_was_read(world: World) -> None:
+    world.send("terrorism")
+    with world.subscriber() as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+    # Everything goes, the transaction's marker behind the record too.
+    world.keep_from("terrorism", 2)
+    later = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [later.event_id]
+
+
+def test_a_topic_made_anew_is_a_gap(world: World) -> None:
+    world.send("terrorism")
+    with world.subscriber() as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+    world.delete(world.topic("terrorism"))
+    world.create(world.topic("terrorism"))
+    with pytest.raises(GapError, match="made anew") as caught, world.subscriber():
+        pass
+    assert caught.value.code == "topic-replaced"
+
+
+def test_since_leaves_out_what_was_recorded_earlier(world: World) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    world.send("terrorism", recorded_at=now_ms - 1000)
+    later = world.send("terrorism", recorded_at=now_ms + 1000)
+    with world.subscriber(start=Start.since(now_ms)) as subscriber:
+        assert event_ids(drain(subscriber)) == [later.event_id]
+    with world.subscriber(start=Start.since(now_ms + 3_600_000)) as subscriber:
+        assert drain(subscriber) == []
+
+
+def test_a_store_belongs_to_one_subscription(world: World) -> None:
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+    with pytest.raises(ConfigurationError, match="belongs to"), world.subscriber():
+        pass
+    with world.subscriber(start=Start.earliest()) as subscriber:
+        drain(subscriber)
+
+
+def test_a_topic_that_is_missing_is_said_at_once(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="liaison provision"):
+        world.subscriber("firearms-trafficking").open()
+
+
+def test_wrong_names_are_refused_with_what_is_allowed(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="terrorism"):
+        world.subscriber("terorism")
+
+
+def test_tail_writes_lines_and_goes_on_where_it_ended(world: World) -> None:
+    sent = [world.send("terrorism").event_id for _ in range(4)]
+    first, second = io.StringIO(), io.StringIO()
+    assert tail(world.subscriber("terrorism"), first, limit=3) == EXIT_OK
+    assert tail(world.subscriber("terrorism"), second, follow=False) == EXIT_OK
+    lines = [json.loads(line) for out in (first, second) for line in out.getvalue().splitlines()]
+    assert [line["enrichment"]["event_id"] for line in lines] == sent
+    assert lines[0]["event"]["title"] == "Lagebild"
+    assert lines[0]["enrichment"]["recorded_at"].startswith(
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(RECORDED_MS / 1000))
+    )
