@@ -13,11 +13,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from stream_apps.router.money import usd
-
 from schemas.models.encode import MEASURE_SCALE, decimal_bytes
 from schemas.reference import Reference
 from stream_apps.router.decision import Decision
+from stream_apps.router.money import usd
 from stream_apps.router.refusals import BAD_ENVELOPE, Refused
 
 __all__ = ["SearchFolder", "Valued", "fact_of", "value_measures"]

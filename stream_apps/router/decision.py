@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream_apps.router.priority import static_parts
-
 from schemas import wire
 from schemas.catalogue import STRETCH_START, Catalogue
 from schemas.reference import Reference
 from schemas.topics import bureau_topic, desk_topic
 from stream_apps.router.audience import Audience, handling_class, readers
+from stream_apps.router.priority import static_parts
 from stream_apps.router.refusals import BAD_ENVELOPE, NO_READER, UNKNOWN_PUBLISHER, Refused
 
 __all__ = ["ROUTER_VERSION", "UNCATEGORISED", "Decider", "Decision"]

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream_apps.router.keywords import Classifier
-
 from schemas import wire
 from schemas.catalogue import EventSchema
 from schemas.registry import SchemaIds
 from stream_apps.router.decision import Decider, Decision
+from stream_apps.router.keywords import Classifier
 from stream_apps.router.refusals import UNDECODABLE, UNKNOWN_SCHEMA, Refused
 
 __all__ = ["Read", "Reader"]

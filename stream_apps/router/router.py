@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
-from stream_apps.router.keywords import Classifier
-from stream_apps.router.priority import with_identifiers
 
 from schemas import wire
 from schemas.catalogue import KINDS, STRETCH_START, Catalogue
@@ -49,7 +47,9 @@ from stream_apps.engine.records import Consumed, Partition, Produced, StateSourc
 from stream_apps.router.counting import SearchFolder, fact_of, value_measures
 from stream_apps.router.decision import Decider, Decision
 from stream_apps.router.identifiers import check_identifier
+from stream_apps.router.keywords import Classifier
 from stream_apps.router.ledger import UNATTRIBUTED, Account, AccountKey, Book, Place, Standing
+from stream_apps.router.priority import with_identifiers
 from stream_apps.router.reading import Read, Reader
 from stream_apps.router.refusals import (
     BAD_ENVELOPE,
