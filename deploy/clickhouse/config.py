@@ -23,7 +23,7 @@ class ServiceLimits:
     max_decoded_bytes: int = 2 * 1024 * 1024 * 1024
     max_query_bytes: int = 1024 * 1024
     concurrent_requests: int = 16
-    stop_timeout_s: float = 5.0
+    stop_timeout_s: float = 3.0
 
 
 _GRANTS = (

@@ -1,7 +1,9 @@
 """What a ClickHouse error means for the one who loads: try again, or never with these bytes.
 
-Only errors that name the data count as permanent. Everything unknown is retryable: a block waits
-and an alarm rings, but nothing is put aside that a repaired server would have taken.
+Only errors that name the data count as permanent, and not those of a view: by then raw.facts has
+the rows, and only landing the same block again brings the rollups up to it. Everything unknown
+is retryable: a block waits and an alarm rings, but nothing is put aside that a repaired server
+would have taken.
 """
 
 from __future__ import annotations
@@ -39,12 +41,19 @@ _ABOUT_THE_DATA = frozenset(
     }
 )
 _STD_EXCEPTION = 1001
+_IN_A_VIEW = "while pushing to view"
 
 
 def explain(error: ClickHouseError, where: str) -> LiaisonError:
     """The error as one of ours; `where` names the block."""
     code = getattr(error, "code", None)
     text = str(error)
+    if _IN_A_VIEW in text:
+        return RetryableError(
+            f"{where}: a view refuses what raw.facts already has; repair the view, and the same "
+            f"block heals the rest: {text}",
+            code="half-landed",
+        )
     bad_avro = code == _STD_EXCEPTION and "avro::" in text
     if code in _ABOUT_THE_DATA or bad_avro:
         return PermanentError(

@@ -282,8 +282,8 @@ CREATE TABLE IF NOT EXISTS ref.member_regions
 (
     code String COMMENT 'ISO 3166 alpha-2 of the member',
     region LowCardinality(String) COMMENT 'Region it belongs to in this period',
-    valid_from Date COMMENT 'First day',
-    valid_until Nullable(Date) COMMENT 'First day that no longer counts; null while it lasts',
+    valid_from Date32 COMMENT 'First day',
+    valid_until Nullable(Date32) COMMENT 'First day that no longer counts; null while it lasts',
     reference_version LowCardinality(String) COMMENT 'Version of the reference data that last had it',
     loaded_at DateTime64(3, 'UTC') COMMENT 'When that was loaded'
 )

@@ -1,0 +1,468 @@
+"""Blocks land once, whatever fails in between, and what is recalled stops counting."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.clock import ManualClock
+from schemas.errors import PermanentError, RetryableError
+from sinks.clickhouse import migrate
+from sinks.clickhouse.landing import BlockLander
+from sinks.clickhouse.statements import BlockPosition
+from tests.integration.clickhouse_process import ClickHouseProcess
+from tests.integration.fact_blocks import (
+    FIELDS,
+    WHEN,
+    Fact,
+    correction_of,
+    make_block,
+    make_fact,
+    recall_of,
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
+        client = process.connection.client(tz_mode="aware")
+        migrate(client)
+        yield client
+        client.close()
+
+
+class Topic:
+    """A topic of its own for a test, with offsets that grow."""
+
+    def __init__(self, lander: BlockLander) -> None:
+        self.lander = lander
+        self.topic_id = uuid.uuid4().hex
+        self._next: dict[int, int] = {}
+
+    def position(self, partition: int = 0) -> BlockPosition:
+        offset = self._next.get(partition, 0)
+        self._next[partition] = offset + 2  # transactions leave gaps
+        return BlockPosition(self.topic_id, partition, offset)
+
+    def land(self, *facts: Fact, partition: int = 0) -> BlockPosition:
+        position = self.position(partition)
+        self.lander.land(position, make_block(facts))
+        return position
+
+
+@pytest.fixture
+def topic(client: Client) -> Topic:
+    return Topic(BlockLander(client, ManualClock()))
+
+
+def counted(client: Client, *facts: Fact) -> list[int]:
+    """What each of these events counts for now."""
+    return [
+        int(
+            client.query(
+                "SELECT sum(sign * events) FROM raw.facts WHERE event_id = {id:UUID} "
+                "AND bureau = {b:String}",
+                parameters={"id": fact["event_id"], "b": fact["bureau"]},
+            ).result_rows[0][0]
+        )
+        for fact in facts
+    ]
+
+
+def totals(client: Client, bureau: str) -> dict[str, Any]:
+    """A bureau's events, by each way of counting them."""
+    raw = "SELECT sum(sign * events), sum(sign * amount_usd) FROM raw.facts"
+    month = "SELECT sum(events), sum(usd) FROM agg.events_month"
+    of_raw = "SELECT sum(sign * length(measures)) FROM raw.facts"
+    measures = "SELECT sum(reports) FROM agg.measures_month"
+
+    def row(sql: str) -> Any:
+        sql = f"{sql} WHERE bureau = {{b:String}}"
+        return client.query(sql, parameters={"b": bureau}).result_rows[0]
+
+    return {
+        "raw": row(raw),
+        "month": row(month),
+        "raw measures": row(of_raw)[0],
+        "measures": row(measures)[0],
+    }
+
+
+def fresh_bureau() -> str:
+    return f"T{uuid.uuid4().hex[:8]}"
+
+
+MONEY = {
+    "measures": ["persons-arrested", "amount-seized"],
+    "measure_values": [Decimal("3.000"), Decimal("-1.500")],
+    "measure_units": ["person", "EUR"],
+    "measure_bases": ["period", "period"],
+    "measure_usd": [None, Decimal("-1.62")],
+    "amount": Decimal("-1.500"),
+    "currency": "EUR",
+    "amount_usd": Decimal("-1.62"),
+    "rate_date": date(2025, 4, 30),
+}
+MILLISECOND = timedelta(milliseconds=1)
+EDGES: list[Fact] = [
+    {},
+    {"occurred_at": datetime(1970, 1, 1, tzinfo=UTC), "published_at": WHEN + MILLISECOND},
+    {"occurred_at": datetime(2100, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)},
+    MONEY,
+    {
+        "measures": ["m"] * 3,
+        "measure_values": [
+            Decimal("999999999999999.999"),
+            Decimal("-999999999999999.999"),
+            Decimal(0),
+        ],
+        "measure_units": ["kg", "g", "t"],
+        "measure_bases": ["cumulative"] * 3,
+        "measure_usd": [Decimal("9999999999999999.99"), Decimal("-9999999999999999.99"), None],
+    },
+    {"event_id": None, "kind": "search", "result": "hit", "events": 2**40, "lane": "search"},
+    {"language": "ar", "operation": "عملية ستورم", "system": "نظام", "sub_bureau": "HK"},
+    {"categories": ["a", "b", "c"], "countries": ["FR", "DE", "XK"], "test": True},
+    {"root": uuid.uuid4(), "offence": "020311", "rate_date": date(1970, 1, 1)},
+    {
+        "supersedes_event_id": uuid.uuid4(),
+        "supersedes_bureau": "XP",
+        "supersedes_kind": "notice",
+        "rate_date": date(2100, 12, 31),
+    },
+    {"source_partition": 2**31 - 1, "source_offset": 2**62, "grading_scheme": "4x4"},
+]
+
+
+def stored(client: Client, position: BlockPosition) -> list[Fact]:
+    rows = client.query(
+        f"SELECT {', '.join(FIELDS)} FROM raw.facts WHERE block_offset = {position.offset} "
+        f"AND sign = 1 AND router_version = '{position.topic_id}'"
+    ).result_rows
+    return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+
+def as_comparable(fact: Fact) -> str:
+    """A fact as text: arrays of decimals with their scale, times in UTC."""
+
+    def plain(name: str, value: Any) -> Any:
+        if name in ("measure_values", "measure_usd"):
+            return [None if item is None else f"{item:.3f}" for item in value]
+        return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+    return repr({name: plain(name, fact[name]) for name in FIELDS})
+
+
+def test_every_column_arrives_as_it_was(client: Client, topic: Topic) -> None:
+    facts = [make_fact(**edge, router_version=topic.topic_id) for edge in EDGES]
+    position = topic.land(*facts)
+    found = sorted(map(as_comparable, stored(client, position)))
+    assert found == sorted(map(as_comparable, facts))
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 12, 31)).map(
+    lambda t: t.replace(tzinfo=UTC, microsecond=t.microsecond // 1000 * 1000)
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_fact_arrives_as_it_was(client: Client, topic: Topic, data: st.DataObject) -> None:
+    def number(places: int) -> st.SearchStrategy[Decimal]:
+        limit = Decimal(10) ** (18 - places) - Decimal(10) ** -places
+        return st.decimals(-limit, limit, places=places)
+
+    facts = []
+    for _ in range(data.draw(st.integers(1, 5))):
+        size = data.draw(st.integers(0, 3))
+
+        def array(of: st.SearchStrategy[Any], size: int = size) -> list[Any]:
+            return data.draw(st.lists(of, min_size=size, max_size=size))
+
+        facts.append(
+            make_fact(
+                router_version=topic.topic_id,
+                event_id=data.draw(st.none() | st.uuids()),
+                root=data.draw(st.none() | st.uuids()),
+                occurred_at=data.draw(times),
+                published_at=data.draw(times),
+                kind=data.draw(texts),
+                subtype=data.draw(texts),
+                operation=data.draw(texts),
+                categories=data.draw(st.lists(texts, max_size=3)),
+                countries=data.draw(st.lists(texts, max_size=3)),
+                test=data.draw(st.booleans()),
+                measures=array(texts),
+                measure_values=array(number(3)),
+                measure_units=array(texts),
+                measure_bases=array(texts),
+                measure_usd=array(st.none() | number(2)),
+                amount=data.draw(st.none() | number(3)),
+                amount_usd=data.draw(st.none() | number(2)),
+                rate_date=data.draw(st.none() | st.dates(date(1970, 1, 1), date(2100, 12, 31))),
+                source_offset=data.draw(st.integers(-(2**63), 2**63 - 1)),
+                events=data.draw(st.integers(1, 2**40)),
+            )
+        )
+    position = topic.land(*facts)
+    found = sorted(map(as_comparable, stored(client, position)))
+    assert found == sorted(map(as_comparable, facts))
+
+
+def test_a_block_that_comes_again_changes_nothing(client: Client, topic: Topic) -> None:
+    bureau = fresh_bureau()
+    position = topic.position()
+    block = make_block([make_fact(bureau=bureau, **MONEY) for _ in range(1000)])
+    topic.lander.land(position, block)
+    once = totals(client, bureau)
+    assert once["raw"][0] == once["month"][0] == 1000
+    topic.lander.land(position, block)
+    assert totals(client, bureau) == once
+
+
+class DiesBeforeMark(BlockLander):
+    """A loader that is killed when a block is in and its mark is not."""
+
+    def _move_mark(self, position: BlockPosition) -> None:
+        raise SystemExit(f"killed before the mark of {position.token}")
+
+
+class DiesBeforeBooking(BlockLander):
+    """A loader that is killed when compensations are in and not booked."""
+
+    def _book(self, strikes: object) -> None:
+        raise SystemExit("killed before the strikes were booked")
+
+
+def test_killed_before_the_mark_the_block_counts_once(client: Client, topic: Topic) -> None:
+    bureau = fresh_bureau()
+    position, block = topic.position(), make_block([make_fact(bureau=bureau) for _ in range(10)])
+    with pytest.raises(SystemExit):
+        DiesBeforeMark(client, ManualClock()).land(position, block)
+    assert topic.lander.marks(topic.topic_id) == {}
+    topic.lander.land(position, block)
+    assert topic.lander.marks(topic.topic_id) == {0: position.offset}
+    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 10
+
+
+def test_the_mark_stops_a_loader_whose_token_is_forgotten(client: Client, topic: Topic) -> None:
+    bureau = fresh_bureau()
+    block = make_block([make_fact(bureau=bureau)])
+    first, second = topic.position(), topic.position()
+    topic.lander.land(second, block)
+    topic.lander.land(first, block)
+    assert totals(client, bureau)["raw"][0] == 1
+    assert topic.lander.marks(topic.topic_id) == {0: second.offset}
+
+
+def test_a_view_that_fails_half_way_is_healed_by_the_same_block(
+    client: Client, topic: Topic
+) -> None:
+    bureau = fresh_bureau()
+    client.command(
+        "CREATE TABLE agg.trap (x Int64) ENGINE = MergeTree ORDER BY x "
+        "SETTINGS non_replicated_deduplication_window = 100"
+    )
+    client.command(
+        "CREATE MATERIALIZED VIEW agg.trap_mv TO agg.trap AS SELECT "
+        f"throwIf(bureau = '{bureau}', 'a view fails')::Int64 AS x FROM raw.facts"
+    )
+    position, block = topic.position(), make_block([make_fact(bureau=bureau) for _ in range(10)])
+    try:
+        with pytest.raises(RetryableError) as caught:
+            topic.lander.land(position, block)
+        assert caught.value.code == "half-landed"
+    finally:
+        client.command("DROP TABLE agg.trap_mv SYNC")
+        client.command("DROP TABLE agg.trap SYNC")
+    topic.lander.land(position, block)
+    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 10
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+def test_an_event_recalled_after_it_landed_stops_counting(
+    client: Client, topic: Topic, partition: int
+) -> None:
+    bureau = fresh_bureau()
+    event = make_fact(bureau=bureau, **MONEY)
+    later = WHEN + timedelta(days=40)
+    topic.land(event)
+    before = totals(client, bureau)
+    recall = recall_of(event, recorded_at=later)
+    topic.land(recall, partition=partition)
+    assert counted(client, event, recall) == [0, 1]
+    after = totals(client, bureau)
+    assert after["raw"] == after["month"] == (1, 0)
+    assert after["measures"] == after["raw measures"] == 0
+    assert before["raw"] == before["month"] == (1, Decimal("-1.62"))
+    negative = client.query(
+        f"SELECT {', '.join(FIELDS)} FROM raw.facts WHERE event_id = {{id:UUID}} AND sign = -1",
+        parameters={"id": event["event_id"]},
+    ).result_rows
+    assert [dict(zip(FIELDS, row, strict=True)) for row in negative] == [
+        event | {"sign": -1, "recorded_at": later}
+    ]
+
+
+def test_an_event_recalled_before_it_landed_never_counts(client: Client, topic: Topic) -> None:
+    event = make_fact(bureau=fresh_bureau(), recorded_at=WHEN + timedelta(days=40))
+    topic.land(recall_of(event), partition=1)
+    topic.land(event)
+    assert counted(client, event) == [0]
+    recorded = client.query(
+        "SELECT DISTINCT recorded_at FROM raw.facts WHERE event_id = {id:UUID}",
+        parameters={"id": event["event_id"]},
+    ).result_rows
+    assert recorded == [(event["recorded_at"],)]
+
+
+def test_an_event_and_its_recall_may_be_in_one_block(client: Client, topic: Topic) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    topic.land(event, recall_of(event))
+    assert counted(client, event) == [0]
+
+
+def test_a_correction_strikes_what_it_corrects_and_counts_itself(
+    client: Client, topic: Topic
+) -> None:
+    first = make_fact(bureau=fresh_bureau())
+    second = correction_of(first)
+    third = correction_of(second)
+    topic.land(first)
+    topic.land(third)
+    assert counted(client, first, third) == [1, 1]
+    topic.land(second)
+    assert counted(client, first, second, third) == [0, 0, 1]
+
+
+def test_a_recall_strikes_the_whole_chain_also_what_comes_later(
+    client: Client, topic: Topic
+) -> None:
+    first = make_fact(bureau=fresh_bureau())
+    second = correction_of(first)
+    topic.land(first, second)
+    recall = recall_of(second)
+    topic.land(recall, partition=1)
+    assert counted(client, first, second, recall) == [0, 0, 1]
+    third = correction_of(second)
+    topic.land(third)
+    assert counted(client, first, second, third, recall) == [0, 0, 0, 1]
+
+
+def test_a_recall_twice_strikes_once(client: Client, topic: Topic) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    topic.land(event)
+    topic.land(recall_of(event))
+    topic.land(recall_of(event), partition=1)
+    assert counted(client, event) == [0]
+
+
+def test_killed_before_the_strike_was_booked_it_strikes_once(client: Client, topic: Topic) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    topic.land(event)
+    position, block = topic.position(), make_block([recall_of(event)])
+    with pytest.raises(SystemExit):
+        DiesBeforeBooking(client, ManualClock()).land(position, block)
+    assert counted(client, event) == [0]
+    topic.lander.land(position, block)
+    topic.land(recall_of(event))
+    assert counted(client, event) == [0]
+
+
+def test_another_bureau_s_event_of_the_same_id_stays(client: Client, topic: Topic) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    namesake = event | {"bureau": fresh_bureau()}
+    topic.land(event, namesake)
+    topic.land(recall_of(event))
+    assert counted(client, event, namesake) == [0, 1]
+
+
+def test_the_general_secretariat_may_recall_for_a_bureau(client: Client, topic: Topic) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    topic.land(event)
+    topic.land(recall_of(event, bureau="XP"))
+    assert counted(client, event) == [0]
+
+
+def test_many_recalls_in_one_block_are_all_applied(client: Client, topic: Topic) -> None:
+    bureau = fresh_bureau()
+    events = [make_fact(bureau=bureau) for _ in range(60)]
+    topic.land(*events)
+    topic.land(*(recall_of(event) for event in events[:40]))
+    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 20 + 40
+
+
+def test_an_exercise_is_kept_out_of_the_statistics(client: Client, topic: Topic) -> None:
+    bureau = fresh_bureau()
+    topic.land(make_fact(bureau=bureau), make_fact(bureau=bureau, test=True))
+    shown = client.query(
+        "SELECT sum(events) FROM agg.events_by_month WHERE bureau = {b:String}",
+        parameters={"b": bureau},
+    ).result_rows[0][0]
+    assert (totals(client, bureau)["month"][0], shown) == (2, 1)
+
+
+def test_folded_searches_count_for_what_they_stand(client: Client, topic: Topic) -> None:
+    bureau = fresh_bureau()
+    search = {"event_id": None, "kind": "search", "subtype": "sltd", "bureau": bureau}
+    topic.land(
+        make_fact(**search, result="no-hit", events=1000),
+        make_fact(**search, result="hit", events=3),
+    )
+    rows = client.query(
+        "SELECT database, result, sum(events) FROM agg.searches_by_month WHERE bureau = {b:String} "
+        "GROUP BY database, result ORDER BY result",
+        parameters={"b": bureau},
+    ).result_rows
+    assert rows == [("sltd", "hit", 3), ("sltd", "no-hit", 1000)]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"",
+        b"no avro",
+        make_block([make_fact(bureau="BAD")])[:-20],
+        make_block([make_fact(bureau="BAD", measures=["one"])]),
+    ],
+    ids=["empty", "foreign", "cut", "uneven measures"],
+)
+def test_a_block_that_can_never_go_in_leaves_nothing(
+    client: Client, topic: Topic, block: bytes
+) -> None:
+    position = topic.position()
+    with pytest.raises(PermanentError) as caught:
+        topic.lander.land(position, block)
+    assert caught.value.code == "block-refused"
+    nothing = totals(client, "BAD")
+    assert nothing["raw"][0] == nothing["month"][0] == 0
+    topic.lander.put_aside(position, caught.value)
+    booked = client.query(
+        "SELECT block_offset, code, resolved FROM raw.refused_blocks WHERE topic_id = {t:String}",
+        parameters={"t": topic.topic_id},
+    ).result_rows
+    assert booked == [(position.offset, "block-refused", False)]
+    assert topic.lander.marks(topic.topic_id) == {0: position.offset}
+
+
+def test_a_server_that_is_away_is_no_reason_to_refuse(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with ClickHouseProcess(tmp_path_factory.mktemp("away")) as process:
+        client = process.connection.client()
+        migrate(client)
+        lander = BlockLander(client, ManualClock())
+        process.kill()
+        with pytest.raises(RetryableError) as caught:
+            lander.land(BlockPosition("t", 0, 0), make_block([make_fact()]))
+        assert caught.value.code == "clickhouse-unavailable"
+        client.close()
