@@ -33,6 +33,7 @@ from schemas.errors import ConfigurationError
 __all__ = [
     "ClickHouseSettings",
     "EmbeddedSettings",
+    "SurgeSection",
     "KafkaSettings",
     "RegistrySettings",
     "SecuritySettings",
@@ -226,6 +227,24 @@ class EmbeddedSettings(_Section):
         return self
 
 
+class SurgeSection(_Section):
+    """How counts are windowed and how long a baseline is learnt before the first alert."""
+
+    window_s: int = Field(default=3600, ge=1)
+    grace_s: int = Field(default=60, ge=0)
+    baseline_windows: int = Field(default=168, ge=2)
+    min_baseline_windows: int = Field(default=12, ge=2)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.min_baseline_windows > self.baseline_windows:
+            raise ValueError(
+                f"min_baseline_windows {self.min_baseline_windows} is over baseline_windows "
+                f"{self.baseline_windows}: no alert could ever be raised; lower it"
+            )
+        return self
+
+
 class Settings(BaseSettings):
     """All settings of a process; see `liaison.toml` in the README for the file's form."""
 
@@ -245,6 +264,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     security: SecuritySettings = SecuritySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    surge: SurgeSection = SurgeSection()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

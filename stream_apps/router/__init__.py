@@ -1,1 +1,1 @@
-"""Checks, books, enriches and routes what bureaus hand over; pure functions on the engine's loop."""
+"""Checks, books, enriches and routes what bureaus hand over, as pure functions."""

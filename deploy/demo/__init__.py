@@ -1,0 +1,1 @@
+"""The whole product on simulated traffic, in one command."""

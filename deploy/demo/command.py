@@ -1,0 +1,221 @@
+"""`liaison demo`: set-up, traffic of 196 bureaus, recalls, a surge, tables, and the verdict.
+
+The same processes as in production, on the embedded stack. Without a terminal it ends with the
+verdict as its exit code; on one it stays up until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from deploy.cli.printing import note, print_table, progress_bar, told_progress
+from deploy.cli.session import Session
+from deploy.cli.up import addresses_table
+from deploy.demo.queries import EXAMPLES, OPERATIONS, REGIONS_AND_CATEGORIES, Question
+from deploy.demo.receipts import alerts, receipt_rows, refusal_rows
+from deploy.demo.surge import burst
+from deploy.embedded import interruptible
+from deploy.handover import Handover, open_handover, outbox_file
+from deploy.running import RunningStack
+from deploy.verify.command import print_verdict, verify_session
+from deploy.verify.settle import unsettled
+from producers.simulator import Item, Mix, Played, Simulator, operation_reports, play
+from producers.un_list import ImportState, import_list
+from schemas.clock import Clock, SystemClock
+from schemas.models import Event
+from schemas.reference import Reference
+from schemas.topics import GENERAL_SECRETARIAT
+
+__all__ = ["demo_command"]
+
+_WINDOW_S = 5
+_SPAN = timedelta(days=30)
+_SETTLE_S = 180.0
+_SEND_S = 300.0
+_SURGE_SETTINGS = {
+    "LIAISON_SURGE__WINDOW_S": str(_WINDOW_S),
+    "LIAISON_SURGE__GRACE_S": "2",
+    "LIAISON_SURGE__MIN_BASELINE_WINDOWS": "4",
+}
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Tells each stage's time."""
+
+    clock: Clock
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[None]:
+        note(f"… {title}")
+        begin_s = self.clock.monotonic_s()
+        yield
+        note(f"✓ {title} ({self.clock.monotonic_s() - begin_s:.1f} s)")
+
+
+def demo_command(
+    session: Session,
+    *,
+    messages: int,
+    searches: int,
+    seed: int,
+    un_list: Path | None,
+    stay: bool | None,
+) -> int:
+    """Run the demo: 0 if the verifier finds no difference, else 1."""
+    clock = SystemClock()
+    stages = _Stages(clock)
+    for name, value in _SURGE_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with interruptible(), RunningStack(session.settings, config=session.config, tell=note) as stack:
+        with stages.stage("provisioning topics, schemas and tables"), told_progress() as told:
+            stack.provision(told)
+        with stages.stage("starting routers, cutter, loader and surge detection"):
+            stack.start_workers()
+        addresses_table(stack)
+        with stages.stage("196 bureaus hand over their traffic"):
+            _publish(session, stages, clock, messages, searches, seed)
+        if un_list is not None:
+            with stages.stage("the General Secretariat imports the UN list"):
+                _import_un_list(session, un_list)
+        client = session.connections.clickhouse.client()
+        try:
+            with stages.stage("waiting until ClickHouse has all of it"):
+                waiting = unsettled(session.connections.kafka, client, clock, timeout_s=_SETTLE_S)
+                if waiting is not None:
+                    note(f"still under way: {waiting}")
+            _show(session, client)
+        finally:
+            client.close()
+        with stages.stage("verifying: recounting everything from the topics"):
+            verdict = verify_session(session, progress=lambda stage: note(f"  {stage}"))
+        print_verdict(verdict)
+        if stay if stay is not None else sys.stdout.isatty():
+            _stay(stack)
+    return 0 if verdict.clean else 1
+
+
+def _publish(
+    session: Session, stages: _Stages, clock: Clock, messages: int, searches: int, seed: int
+) -> None:
+    reference = Reference.load()
+    start = datetime.fromtimestamp(clock.now_ms() / 1000, UTC) - _SPAN - timedelta(hours=1)
+    mix = Mix.of("year", messages, searches=searches, span=_SPAN)
+    simulator = Simulator(reference, seed, start, mix, shape="working-day")
+    kafka = session.connections.kafka
+    path = outbox_file(session.outbox_folder, "simulator")
+    with (
+        open_handover(path, kafka, session.schema_ids(), clock) as handover,
+        progress_bar("events", messages + searches) as bar,
+    ):
+        begin_s = clock.monotonic_s()
+        items: Iterator[Item] = chain(operation_reports(reference), simulator)
+        played = _played(items, handover, session, clock, bar)
+        spent_s = clock.monotonic_s() - begin_s
+        print_table(
+            ("handed over", "events"),
+            [
+                *sorted(played.kinds.items(), key=lambda item: -item[1]),
+                ("of them recalls", played.recalls),
+                ("of them corrections", played.corrections),
+                ("repeats past the outbox", played.repeats.total()),
+                ("unreadable past the outbox", played.unparsable.total()),
+                ("events a second", int(played.events / max(spent_s, 0.001))),
+            ],
+        )
+        with stages.stage("a wave of scam-centre reports in one region"):
+            burst(handover, reference, clock, window_s=_WINDOW_S)
+            handover.finish(_SEND_S)
+
+
+def _played(
+    items: Iterator[Item], handover: Handover, session: Session, clock: Clock, bar: object
+) -> Played:
+    assert callable(bar)
+    return play(
+        items,
+        handover.outbox,
+        handover.sender,
+        session.connections.kafka,
+        publisher=handover.publisher,
+        reference=Reference.load(),
+        clock=clock,
+        progress=lambda played: bar(played.events),
+    )
+
+
+def _import_un_list(session: Session, file: Path) -> None:
+    path = outbox_file(session.outbox_folder, f"{GENERAL_SECRETARIAT}.un-list")
+    with (
+        ImportState(session.settings.data_dir / "un-list.sqlite") as state,
+        open_handover(path, session.connections.kafka, session.schema_ids()) as handover,
+    ):
+        publisher = handover.publisher(GENERAL_SECRETARIAT, "un-list")
+
+        def publish(events: list[Event]) -> None:
+            publisher.publish_many(events)
+
+        report = import_list(file, state, publish)
+        handover.finish(_SEND_S)
+    note(
+        f"  {report.new} new, {report.corrections} corrected, {report.recalls} recalled, "
+        f"{report.unchanged} unchanged, {len(report.unmapped)} not mapped"
+    )
+
+
+def _show(session: Session, client: Client) -> None:
+    kafka = session.connections.kafka
+    print_table(
+        ("region", "accounts", "accepted", "rejected", "quarantined", "missing", "repeats"),
+        receipt_rows(kafka, Reference.load()),
+        title="Receipts: what became of it, by region",
+    )
+    print_table(
+        ("disposition", "code", "records"), refusal_rows(kafka), title="Refused, each kept in a dlq"
+    )
+    for question in (REGIONS_AND_CATEGORIES, OPERATIONS, *EXAMPLES):
+        _ask(client, question)
+    found = sorted(alerts(kafka), key=lambda alert: (alert["region"], alert["window_start"]))
+    print_table(
+        ("region", "category", "window", "events", "expected", "chance"),
+        [
+            (
+                alert["region"],
+                alert["category"],
+                datetime.fromtimestamp(alert["window_start"] / 1000, UTC).strftime("%H:%M:%S"),
+                alert["observed"],
+                round(alert["expected"], 1),
+                f"{alert['p_value']:.1e}",
+            )
+            for alert in found
+        ],
+        title="Surges: windows far above their own past",
+    )
+
+
+def _ask(client: Client, question: Question) -> None:
+    answer = client.query(question.sql)
+    print_table(answer.column_names, answer.result_rows, title=question.title)
+
+
+def _stay(stack: RunningStack) -> None:
+    data = stack.settings.data_dir
+    note(
+        "The stack stays up; Ctrl-C ends it. In another terminal try:\n"
+        f"  liaison --data-dir {data} desk tail --region europe --category terrorism --since 1h\n"
+        f'  liaison --data-dir {data} sql "SELECT kind, sum(sign * events) FROM raw.facts '
+        'GROUP BY kind"\n'
+        f"  liaison --data-dir {data} dlq list\n"
+        f"  liaison --data-dir {data} ledger --bureau FR\n"
+        f"  liaison --data-dir {data} verify"
+    )
+    stack.wait()

@@ -1,0 +1,81 @@
+"""Questions that a statistician would ask, as SQL over the rollups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["EXAMPLES", "OPERATIONS", "REGIONS_AND_CATEGORIES", "Question"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question and its SQL."""
+
+    title: str
+    sql: str
+
+
+REGIONS_AND_CATEGORIES = Question(
+    "Events by category and region (messages, recalls taken out)",
+    """SELECT dictGet('ref.category_labels', 'en', category) AS category,
+    sumIf(events, region = 'africa') AS africa, sumIf(events, region = 'americas') AS americas,
+    sumIf(events, region = 'asia-pacific') AS asia_pacific,
+    sumIf(events, region = 'europe') AS europe, sumIf(events, region = 'mena') AS mena,
+    sumIf(events, region = 'global') AS general_secretariat, sum(events) AS total
+FROM agg.events_by_day
+WHERE kind != 'search'
+GROUP BY category ORDER BY total DESC""",
+)
+
+OPERATIONS = Question(
+    "Two operations, from the reports of the countries that took part",
+    """SELECT dictGet('ref.operation_labels', 'en', operation) AS operation,
+    uniqExact(bureau) AS countries,
+    toInt64(sumIf(value, measure = 'persons-arrested')) AS arrests,
+    toInt64(sumIf(value, measure = 'victims-rescued')) AS victims,
+    toInt64(sumIf(value, measure = 'accounts-blocked')) AS accounts,
+    toInt64(sumIf(value, measure = 'virtual-asset-accounts-blocked')) AS virtual_accounts,
+    toInt64(sumIf(value_usd, measure = 'amount-seized')) AS usd
+FROM agg.measures_by_month
+WHERE operation IN ('storm-makers-ii', 'haechi-iv') AND kind = 'operation_report'
+GROUP BY operation ORDER BY operation DESC""",
+)
+
+EXAMPLES = (
+    Question(
+        "1. Who reports what, in Arabic: the five largest categories of each desk's region",
+        """SELECT dictGet('ref.region_labels', 'ar', region) AS region,
+    dictGet('ref.category_labels', 'ar', category) AS category, sum(events) AS events
+FROM agg.events_by_day
+WHERE kind != 'search' AND region != 'global' AND category != 'uncategorised'
+GROUP BY region, category ORDER BY region, events DESC LIMIT 2 BY region""",
+    ),
+    Question(
+        "2. Hits per million searches, by database",
+        """SELECT dictGet('ref.database_labels', 'en', database) AS database,
+    sum(events) AS searches, sumIf(events, result = 'hit') AS hits,
+    round(1e6 * hits / searches, 1) AS per_million
+FROM agg.searches_by_month GROUP BY database ORDER BY searches DESC LIMIT 6""",
+    ),
+    Question(
+        "3. Money in US dollars at the ECB's rate of the day, by measure",
+        """SELECT dictGet('ref.measure_labels', 'en', measure) AS measure,
+    sum(reports) AS reports, uniqExact(unit) AS currencies, toInt64(sum(value_usd)) AS usd
+FROM agg.measures_by_month
+WHERE value_usd != 0 AND operation = '' GROUP BY measure ORDER BY usd DESC""",
+    ),
+    Question(
+        "4. What was taken back, by kind and reason",
+        """SELECT dictGet('ref.kind_labels', 'en', struck.kind) AS by, reason,
+    count() AS events_taken_out, uniqExact(bureau) AS bureaus
+FROM raw.struck AS struck FINAL GROUP BY by, reason ORDER BY events_taken_out DESC LIMIT 8""",
+    ),
+    Question(
+        "5. Reporting lag by region: hours from event to record, median and 90th percentile",
+        """SELECT dictGet('ref.region_labels', 'fr', region) AS region, count() AS events,
+    round(quantileExact(0.5)(lag), 2) AS median_h, round(quantileExact(0.9)(lag), 2) AS p90_h
+FROM (SELECT region, dateDiff('second', occurred_at, recorded_at) / 3600 AS lag
+    FROM raw.facts WHERE event_id IS NOT NULL AND sign = 1 AND kind != 'operation_report')
+GROUP BY region ORDER BY events DESC""",
+    ),
+)

@@ -1,0 +1,190 @@
+"""Books every record in its account, keeps what is refused, and answers the bureau.
+
+Owns the ledger's :class:`~stream_apps.router.ledger.Book` and what a batch adds to it: dead
+letters, refusals for receipts, gaps. A receipt goes out at once on a refusal or a gap, else at most
+every 10 s an account.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from schemas import wire
+from schemas.catalogue import Catalogue, Schema
+from schemas.headers import Disposition, Refusal, refusal_headers
+from schemas.reference import Reference
+from schemas.registry import SchemaIds
+from schemas.topics import dlq_topic, ledger_topic, receipts_topic
+from stream_apps.engine.records import Consumed, Produced
+from stream_apps.router.ledger import UNATTRIBUTED, Account, AccountKey, Book, Place, Standing
+from stream_apps.router.refusals import Refused
+
+__all__ = ["RECEIPT_INTERVAL_MS", "Booking", "Entry"]
+
+RECEIPT_INTERVAL_MS = 10_000
+_NOBODY = "??"
+"""Stands for the bureau of a record whose key is none."""
+_MAX_LISTED = 1000
+_MAX_REASON = 500
+_MAX_ID = 64
+
+
+class Entry(NamedTuple):
+    """A record's number in its account, and how it stands there."""
+
+    record: Consumed
+    place: Place
+    key: AccountKey
+    sequence: int
+    crc: int
+    standing: Standing
+    event_id: str
+
+
+class Booking:
+    """The books of one lane."""
+
+    def __init__(
+        self, lane: str, reference: Reference, catalogue: Catalogue, ids: SchemaIds
+    ) -> None:
+        self.book = Book()
+        self.counts: dict[str, int] = defaultdict(int)
+        self._lane = lane
+        self._publishers = reference.publishers
+        self._ids = ids
+        self._entry = catalogue.schema("liaison.ledger.LedgerEntry")
+        self._receipt = catalogue.schema("liaison.ledger.Receipt")
+        self._dead_letters: list[Produced] = []
+        self._refusals: dict[tuple[Place, AccountKey], list[dict[str, Any]]] = defaultdict(list)
+        self._gaps: set[tuple[Place, AccountKey]] = set()
+
+    def restore(self, place: Place, value: bytes) -> None:
+        """Take an account of this lane as the ledger topic has it."""
+        entry = wire.decode(self._entry.plain, value, offset=wire.FRAME_BYTES)
+        if entry["lane"] == self._lane:
+            self.book.put(place, Account.from_record(entry))
+
+    def repeat(self, entry: Entry) -> None:
+        """The same number with the same bytes: counted, dropped."""
+        self._changed(entry.place, entry.key, entry.record).repeats += 1
+        self.counts["repeat"] += 1
+
+    def accept(self, entry: Entry) -> None:
+        account = self._numbered(entry)
+        account.accept(entry.sequence, entry.crc, entry.standing)
+        self.counts["accepted"] += 1
+
+    def refuse(self, entry: Entry, refused: Refused) -> None:
+        account = self._numbered(entry)
+        code = refused.code
+        account.refuse(entry.sequence, entry.crc, entry.standing, code.disposition, code.code)
+        self._note(
+            entry.record, entry.place, entry.key, refused, entry.sequence, entry.event_id[:_MAX_ID]
+        )
+
+    def refuse_unattributed(self, record: Consumed, place: Place, refused: Refused) -> None:
+        """No number can be booked: counted under the record's key."""
+        bureau = (record.key or b"").decode("ascii", "replace")
+        if bureau not in self._publishers:
+            bureau = _NOBODY
+        key = AccountKey(bureau, UNATTRIBUTED, self._lane, 0)
+        account = self._changed(place, key, record)
+        if refused.code.disposition is Disposition.REJECTED:
+            account.rejected += 1
+        else:
+            account.quarantined += 1
+        self._note(record, place, key, refused, 0, None)
+
+    def touch_due(self, now_ms: int) -> None:
+        """Touch the accounts whose receipt has waited long enough, so that `take` writes it."""
+        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS):
+            self.book.change(place, key)
+
+    def take(self, now_ms: int) -> list[Produced]:
+        """Dead letters, receipts and ledger entries of the batch."""
+        out, self._dead_letters = self._dead_letters, []
+        for place, account in self.book.touched():
+            where = (place, account.key)
+            refusals = self._refusals.get(where, [])
+            waited = now_ms - account.receipted_at >= RECEIPT_INTERVAL_MS
+            if refusals or where in self._gaps or (account.receipt_due and waited):
+                account.receipted_at = now_ms
+                account.receipt_due = False
+                if account.key.bureau != _NOBODY:
+                    topic = receipts_topic(account.key.bureau)
+                    out.append(self._of(topic, account, self._receipt, _receipt(account, refusals)))
+            ledger = ledger_topic(place[0])
+            out.append(self._of(ledger, account, self._entry, account.to_record(), place[1]))
+        self._refusals.clear()
+        self._gaps.clear()
+        return out
+
+    def _numbered(self, entry: Entry) -> Account:
+        account = self._changed(entry.place, entry.key, entry.record)
+        if entry.sequence > account.high + 1:
+            self._gaps.add((entry.place, entry.key))
+        return account
+
+    def _changed(self, place: Place, key: AccountKey, record: Consumed) -> Account:
+        account = self.book.change(place, key)
+        account.recorded_at = record.timestamp_ms
+        account.receipt_due = True
+        return account
+
+    def _note(
+        self,
+        record: Consumed,
+        place: Place,
+        key: AccountKey,
+        refused: Refused,
+        sequence: int,
+        event_id: str | None,
+    ) -> None:
+        code = refused.code
+        self.counts[code.code] += 1
+        self._refusals[place, key].append(
+            {
+                "sequence": sequence,
+                "event_id": event_id,
+                "code": code.code,
+                "disposition": code.disposition.value,
+                "reason": refused.reason[:_MAX_REASON],
+            }
+        )
+        schema_id = None
+        if record.value is not None and len(record.value) >= wire.FRAME_BYTES:
+            schema_id = int.from_bytes(record.value[1 : wire.FRAME_BYTES], "big")
+        refusal = Refusal(
+            code.code, code.disposition, refused.reason, "router", record.topic,
+            record.partition, record.offset, record.timestamp_ms, schema_id,
+        )  # fmt: skip
+        headers = refusal_headers(record.headers, refusal)
+        self._dead_letters.append(Produced(dlq_topic(place[0]), record.key, record.value, headers))
+
+    def _of(
+        self,
+        topic: str,
+        account: Account,
+        schema: Schema,
+        record: Mapping[str, Any],
+        partition: int = -1,
+    ) -> Produced:
+        value = wire.frame(self._ids.id_of(schema), wire.encode(schema.plain, record))
+        return Produced(topic, account.key.text().encode(), value, partition=partition)
+
+
+def _receipt(account: Account, refusals: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        **account.key._asdict(),
+        "high": account.high,
+        "accepted": account.accepted,
+        "rejected": account.rejected,
+        "quarantined": account.quarantined,
+        "missing": account.missing_count(),
+        "repeats": account.repeats,
+        "missing_ranges": [{"first": f, "last": e} for f, e in account.missing[:_MAX_LISTED]],
+        "refusals": refusals[:_MAX_LISTED],
+        "recorded_at": account.recorded_at,
+    }

@@ -1,0 +1,110 @@
+"""What makes a record refusable: where it lies, when it happened, what it takes back.
+
+Each check raises :class:`~stream_apps.router.refusals.Refused`, or returns nothing. Rules on the
+envelope's stretch alone are in :mod:`stream_apps.router.decision`, where they are remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.catalogue import KINDS
+from schemas.reference import Reference
+from schemas.topics import GENERAL_SECRETARIAT, partition_of, source_topic
+from stream_apps.engine.records import Consumed
+from stream_apps.router.ledger import UNATTRIBUTED, AccountKey
+from stream_apps.router.refusals import (
+    BAD_ENVELOPE,
+    BAD_TIME,
+    BUREAU_NOT_KEY,
+    NOT_YOURS,
+    RETENTION_PAST,
+    UNKNOWN_PUBLISHER,
+    WRONG_PARTITION,
+    WRONG_REGION,
+    Refused,
+)
+
+__all__ = ["check_event", "check_place"]
+
+_DAY_MS = 86_400_000
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+def check_place(
+    record: Consumed, region: str, lane: str, key: AccountKey, reference: Reference
+) -> None:
+    """The record lies where its account's records belong: key, region, partition and lane."""
+    bureau = key.bureau
+    if record.key != bureau.encode():
+        raise Refused(
+            BUREAU_NOT_KEY,
+            f"the key is {_shown(record.key)}, the envelope's bureau {bureau[:20]!r}",
+        )
+    if bureau not in reference.publishers:
+        raise Refused(
+            UNKNOWN_PUBLISHER, f"{bureau[:20]!r} is neither one of the 196 members nor XP"
+        )
+    own_region = reference.region_of(bureau, record.timestamp_ms)
+    if own_region != region:
+        raise Refused(
+            WRONG_REGION,
+            f"{bureau} belongs to {own_region}: publish to {source_topic(own_region, lane)}",
+        )
+    if partition_of(bureau) != record.partition:
+        raise Refused(
+            WRONG_PARTITION,
+            f"{bureau} belongs to partition {partition_of(bureau)}, not {record.partition}: "
+            "set the client's partitioner to murmur2_random",
+        )
+    if key.lane != lane:
+        raise Refused(BAD_ENVELOPE, f"lane is {key.lane!r}, but the topic is of lane {lane!r}")
+    if key.system == UNATTRIBUTED:
+        raise Refused(BAD_ENVELOPE, f"system {UNATTRIBUTED!r} is reserved")
+
+
+def check_event(
+    kind: str, bureau: str, head: Mapping[str, Any], now_ms: int, reference: Reference
+) -> None:
+    """Ids are ids, times are possible at the append time `now_ms`, what is taken back is theirs."""
+    for name in ("event_id", "root", "in_reply_to"):
+        if head[name] is not None:
+            _check_uuid(name, head[name])
+    for name in ("occurred_at", "published_at"):
+        if not 0 <= head[name] <= now_ms + _DAY_MS:
+            raise Refused(
+                BAD_TIME,
+                f"{name} is {head[name]} ms since 1970; allowed: 0 to 24 h after {now_ms}",
+            )
+    if head["retain_until"] is not None and head["retain_until"] < now_ms:
+        raise Refused(RETENTION_PAST, f"retain_until {head['retain_until']} is before {now_ms}")
+    target = head["supersedes"]
+    if target is not None:
+        _check_target(kind, bureau, target, reference)
+    elif kind == "recall":
+        raise Refused(BAD_ENVELOPE, "a recall must name its target in supersedes")
+
+
+def _check_target(kind: str, bureau: str, target: Mapping[str, Any], reference: Reference) -> None:
+    _check_uuid("supersedes", target["event_id"])
+    if target["bureau"] not in reference.publishers or target["kind"] not in KINDS:
+        raise Refused(BAD_ENVELOPE, "supersedes names an unknown bureau or kind")
+    if "search" in (kind, target["kind"]):
+        raise Refused(BAD_ENVELOPE, "a search can neither be recalled nor corrected")
+    if kind not in ("recall", target["kind"]):
+        raise Refused(
+            BAD_ENVELOPE, f"a {kind} can't correct a {target['kind']}: a correction has its kind"
+        )
+    if bureau not in (target["bureau"], GENERAL_SECRETARIAT):
+        raise Refused(NOT_YOURS, f"{bureau} may not recall or correct events of {target['bureau']}")
+
+
+def _check_uuid(name: str, value: str) -> None:
+    if not _UUID.match(value):
+        raise Refused(BAD_ENVELOPE, f"{name} {value[:40]!r} is no UUID in lower case")
+
+
+def _shown(key: bytes | None) -> str:
+    return "missing" if key is None else repr(key[:20].decode("ascii", "replace"))

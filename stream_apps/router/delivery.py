@@ -1,0 +1,138 @@
+"""What one accepted event gives its readers: the delivered record, and strikes of what it replaces.
+
+The enrichment's bytes are the part that varies from event to event, followed by the decision's
+remembered part, followed by the bureau's own bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas import wire
+from schemas.catalogue import STRETCH_START, Catalogue
+from schemas.headers import delivered_headers
+from schemas.ids import strike_hash
+from schemas.reference import Reference
+from schemas.registry import SchemaIds
+from schemas.topics import STRIKES
+from stream_apps.engine.records import Consumed, Produced
+from stream_apps.router.counting import Valued, fact_of, value_measures
+from stream_apps.router.decision import Decision
+from stream_apps.router.identifiers import Checked, check_identifier
+from stream_apps.router.priority import with_identifiers
+from stream_apps.router.reading import Read
+from stream_apps.router.refusals import BAD_ENVELOPE, Refused
+
+__all__ = ["Delivery"]
+
+_MAX_IDENTIFIERS = 1000
+
+
+class Delivery:
+    """Makes records for readers."""
+
+    def __init__(self, reference: Reference, catalogue: Catalogue, ids: SchemaIds) -> None:
+        self._reference = reference
+        enrichment = catalogue.schema("liaison.delivered.Enrichment")
+        names = [f["name"] for f in enrichment.definition["fields"]]
+        self._varying = enrichment.part(*names[: names.index(STRETCH_START)])
+        self._delivered_ids = {
+            (schema.kind, schema.version): ids.id_of(schema)
+            for schema in catalogue
+            if schema.name.startswith("liaison.delivered.Delivered")
+        }
+        self._strike = catalogue.schema("liaison.strikes.Strike")
+        self._strike_id = ids.id_of(self._strike)
+
+    def deliver(
+        self, read: Read, decision: Decision, record: Consumed
+    ) -> tuple[list[Produced], dict[str, Any] | None]:
+        """Records for readers, and the fact; a search has neither, it is folded.
+
+        Raises:
+            Refused: measures or identifiers outside their rules.
+        """
+        if len(read.identifiers) > _MAX_IDENTIFIERS:
+            raise Refused(
+                BAD_ENVELOPE, f"{len(read.identifiers)} identifiers; allowed: {_MAX_IDENTIFIERS}"
+            )
+        if decision.kind == "search":
+            return [], None
+        valued = value_measures(read.measures, record.timestamp_ms, self._reference)
+        out: list[Produced] = []
+        if decision.topics:
+            assert record.value is not None
+            value = wire.splice(
+                self._delivered_ids[decision.kind, read.schema.version],
+                self._enrichment(read, decision, record, valued) + decision.enrichment,
+                record.value,
+            )
+            headers = delivered_headers(record.headers)
+            out += [Produced(topic, record.key, value, headers) for topic in decision.topics]
+        out += self._strikes(decision, read.head, record.timestamp_ms)
+        source = (record.topic, record.partition, record.offset)
+        return out, fact_of(decision, read.head, valued, record.timestamp_ms, source)
+
+    def _enrichment(
+        self, read: Read, decision: Decision, record: Consumed, valued: Valued
+    ) -> bytes:
+        checked = [
+            check_identifier(item["type"], item["value"], item["country"], decision.bureau)
+            for item in read.identifiers
+        ]
+        score = with_identifiers(decision.score_parts, checked)
+        return wire.encode(
+            self._varying,
+            {
+                "event_id": read.head["event_id"],
+                "recorded_at": record.timestamp_ms,
+                "source_topic": record.topic,
+                "source_partition": record.partition,
+                "source_offset": record.offset,
+                "root": read.head["root"],
+                "categories": decision.categories,
+                "category_source": decision.category_source,
+                "flags": [*decision.flags, *valued.flags, *_identifier_flags(checked)],
+                "identifiers": [
+                    {
+                        "type": item.type,
+                        "normalised": item.normalised,
+                        "valid": item.valid,
+                        "reason": item.reason,
+                    }
+                    for item in checked
+                ],
+                "amounts_usd": valued.amounts(),
+                "score": score.total,
+                "score_parts": [{"part": p, "points": n} for p, n in score.parts],
+            },
+        )
+
+    def _strikes(
+        self, decision: Decision, head: Mapping[str, Any], at_ms: int
+    ) -> Iterator[Produced]:
+        """A correction strikes the one event that it names, a recall the whole chain."""
+        target = head["supersedes"]
+        if target is None:
+            return
+        recall = decision.kind == "recall"
+        body = {
+            "chain": recall,
+            "reason": decision.fact["subtype"] if recall else "corrected",
+            "successor": None if recall else strike_hash(decision.bureau, head["event_id"]),
+            "recorded_at": at_ms,
+        }
+        value = wire.frame(self._strike_id, wire.encode(self._strike.plain, body))
+        struck = {target["event_id"]}
+        if recall and head["root"] is not None:
+            struck.add(head["root"])
+        suffix = "chain" if recall else "one"
+        for event_id in sorted(struck):
+            key = f"{strike_hash(target['bureau'], event_id)}:{suffix}"
+            yield Produced(STRIKES, key.encode(), value)
+
+
+def _identifier_flags(checked: Sequence[Checked]) -> Iterator[str]:
+    if any(item.valid == "invalid" for item in checked):
+        yield "invalid-identifier"
