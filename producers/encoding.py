@@ -168,7 +168,7 @@ class EventEncoder:
         if len(value) > MAX_VALUE_BYTES:
             raise PermanentError(
                 f"{self._schema.kind} {content.start[-36:].decode()} has {len(value)} bytes; a "
-                f"source topic takes {MAX_VALUE_BYTES}: shorten its texts or lists, or send it in parts",
+                f"source topic takes {MAX_VALUE_BYTES}: shorten its texts or send it in parts",
                 code="too-large",
             )
         return value

@@ -8,6 +8,7 @@ The owner polls; callbacks run in its thread.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +23,8 @@ __all__ = ["BrokerAwayError", "Failure", "Stream"]
 _BATCH_BYTES = 512 * 1024
 """Below a source topic's bound: a broker refuses a whole batch that passes it."""
 _LINGER_MS = 1
-_ABANDON_S = 5.0
+_ABANDON_POLLS = 100
+_ABANDON_POLL_S = 0.05
 _COLLATERAL = frozenset(
     {"_FATAL", "_GAPLESS_GUARANTEE", "_PURGE_INFLIGHT", "_PURGE_QUEUE", "_DESTROY"}
 )
@@ -65,7 +67,8 @@ class Stream:
                     retry_backoff_ms=50,
                 ),
                 "error_cb": self._on_error,
-            }
+            },
+            logger=_quiet_logger(),
         )
 
     def __len__(self) -> int:
@@ -90,6 +93,8 @@ class Stream:
             self._in_flight[record.row] = record.account.row, 0
             self._fail(record.row, error.args[0])
             return False
+        if not self._in_flight:
+            self.last_error = ""  # what went wrong while nothing waited kept nothing waiting
         size = len(record.value)
         self._in_flight[record.row] = record.account.row, size
         self.in_flight_bytes += size
@@ -97,7 +102,10 @@ class Stream:
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Learn what became of records."""
-        self._producer.poll(timeout_s)
+        try:
+            self._producer.poll(timeout_s)
+        except KafkaException as error:  # how the client tells of a fatal error
+            self._on_error(error.args[0])
 
     def topic_error(self, topic: str, timeout_s: float) -> KafkaError | None:
         """Why a topic can't be written to, as far as metadata tell.
@@ -115,7 +123,11 @@ class Stream:
     def abandon(self) -> None:
         """Give up what is in flight; afterwards every record is acked or failed."""
         self._producer.purge(in_queue=True, in_flight=True, blocking=True)
-        self._producer.flush(_ABANDON_S)
+        # Not flush(): it goes on calling back after a fatal error was raised.
+        for _ in range(_ABANDON_POLLS):
+            if not len(self._producer):
+                break
+            self.poll(_ABANDON_POLL_S)
         for row in list(self._in_flight):
             account_row, _ = self._in_flight.pop(row)
             self.failed.append(Failure(row, account_row, "_PURGE_INFLIGHT", "abandoned", False))
@@ -143,3 +155,11 @@ class Stream:
         self.last_error = f"{error.name()}: {error.str()}"
         if error.fatal():
             self.broken = True
+
+
+def _quiet_logger() -> logging.Logger:
+    """The client's own log, for whoever configures it; on stderr it would only alarm."""
+    logger = logging.getLogger("liaison.kafka")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    return logger
