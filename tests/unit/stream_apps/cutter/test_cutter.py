@@ -1,0 +1,123 @@
+"""The cutter without a broker: cut once, never again, folded, in blocks of bounded size."""
+
+from typing import Any
+
+from schemas import wire
+from schemas.catalogue import Catalogue
+from schemas.headers import header, read_refusal
+from schemas.registry import SchemaIds
+from schemas.topics import FACT_BLOCKS, FACTS
+from stream_apps.cutter import RANGES_HEADER, ROWS_HEADER, Cutter
+from stream_apps.cutter.cutter import parse_ranges
+from stream_apps.engine import Consumed, Partition, Produced
+
+CATALOGUE = Catalogue.load()
+IDS = SchemaIds.numbered(CATALOGUE)
+MINI_BLOCK = CATALOGUE.schema("liaison.facts.FactMiniBlock")
+FACT = CATALOGUE.schema("liaison.facts.Fact")
+PLAIN: dict[Any, Any] = {"string": "x", "int": 1, "long": 5, "boolean": False}
+
+
+def a_fact(**fields: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in FACT.plain["fields"]:
+        kind = field["type"]
+        if isinstance(kind, list):
+            values[field["name"]] = None
+        elif isinstance(kind, dict):
+            values[field["name"]] = []
+        else:
+            values[field["name"]] = PLAIN[kind]
+    return {**values, "kind": "arrest", "events": 1, "sign": 1, **fields}
+
+
+def mini_block(offset: int, *facts: dict[str, Any], partition: int = 0) -> Consumed:
+    body = wire.encode(MINI_BLOCK.plain, {"facts": facts})
+    value = wire.frame(IDS.id_of(MINI_BLOCK), body)
+    return Consumed(FACTS, partition, offset, 1000, b"africa", value, ())
+
+
+def a_cutter() -> Cutter:
+    return Cutter(catalogue=CATALOGUE, ids=IDS)
+
+
+def rows(block: Produced) -> list[dict[str, Any]]:
+    assert block.value is not None
+    return wire.read_container(block.value)
+
+
+def as_read(block: Produced, offset: int = 0) -> Consumed:
+    return Consumed(
+        FACT_BLOCKS, block.partition, offset, 1000, block.key, block.value, block.headers
+    )
+
+
+def test_mini_blocks_of_one_batch_become_one_block_a_partition() -> None:
+    out = a_cutter().process(
+        [mini_block(4, a_fact()), mini_block(9, a_fact(), partition=2), mini_block(3, partition=1)]
+    )
+    assert sorted(block.partition for block in out) == [0, 1]
+    (even,) = [block for block in out if block.partition == 0]
+    assert header(even.headers, RANGES_HEADER) == b"0:4-4,2:9-9"
+    assert header(even.headers, ROWS_HEADER) == b"2"
+    assert len(rows(even)) == 2
+
+
+def test_the_same_batch_gives_the_same_bytes() -> None:
+    batch = [mini_block(n, a_fact(bureau=str(n))) for n in range(5)]
+    assert a_cutter().process(batch) == a_cutter().process(batch)
+
+
+def test_searches_are_folded_again_and_other_facts_are_not() -> None:
+    search = {"kind": "search", "subtype": "sltd", "occurred_at": 60_000}
+    (block,) = a_cutter().process(
+        [
+            mini_block(1, a_fact(**search, events=3), a_fact(), a_fact()),
+            mini_block(2, a_fact(**search, events=4), a_fact(**search, result="hit", events=1)),
+        ]
+    )
+    found = rows(block)
+    assert len(found) == 4
+    assert sorted(f["events"] for f in found if f["kind"] == "search") == [1, 7]
+
+
+def test_what_lies_in_a_block_is_never_cut_again_even_if_offsets_were_lost() -> None:
+    first = a_cutter()
+    batch = [mini_block(n, a_fact()) for n in range(3)]
+    (block,) = first.process(batch)
+    first.committed()
+    assert first.process(batch) == []
+    successor = a_cutter()
+    successor.restore([Partition(FACTS, 0)], [as_read(block)])
+    assert successor.process(batch) == []
+    assert len(successor.process([*batch, mini_block(3, a_fact())])) == 1
+
+
+def test_an_aborted_block_is_cut_again() -> None:
+    cutter = a_cutter()
+    batch = [mini_block(0, a_fact())]
+    first = cutter.process(batch)
+    cutter.aborted()
+    assert cutter.process(batch) == first
+
+
+def test_a_block_stays_within_its_size() -> None:
+    facts = [a_fact(bureau=f"{n}" * 80) for n in range(1000)]
+    batch = [mini_block(n, *facts) for n in range(16)]
+    out = a_cutter().process(batch)
+    assert len(out) > 1
+    assert all(len(block.value or b"") < 8 * 1024 * 1024 for block in out)
+    ranges = [r for block in out for r in parse_ranges(header(block.headers, RANGES_HEADER))]
+    assert ranges[0][1] == 0
+    assert ranges[-1][2] == 15
+    assert all(ranges[n][2] + 1 == ranges[n + 1][1] for n in range(len(ranges) - 1))
+
+
+def test_an_unreadable_mini_block_is_quarantined_and_blocks_nobody() -> None:
+    broken = mini_block(1)._replace(value=b"\0\0\0\0\x02nonsense")
+    out = a_cutter().process([mini_block(0, a_fact()), broken, mini_block(2, a_fact())])
+    (letter,) = [record for record in out if record.topic == "dlq.africa"]
+    assert letter.value == broken.value
+    assert read_refusal(letter.headers).stage == "cutter"
+    (block,) = [record for record in out if record.topic == FACT_BLOCKS]
+    assert len(rows(block)) == 2
