@@ -1,0 +1,127 @@
+"""Puts the command line together and turns errors into one line and an exit code.
+
+Importing this imports typer and the command modules, and nothing that opens, parses or connects:
+each command imports what it needs when it runs, which keeps `liaison --help` quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli import (
+    demo,
+    desk,
+    dlq,
+    exits,
+    importing,
+    ledger,
+    provisioning,
+    publishing,
+    recalling,
+    simulating,
+    sql,
+    topics,
+    up,
+    verifying,
+    workers,
+)
+from deploy.cli.logs import configure_logs
+from deploy.cli.printing import error_line
+from deploy.cli.session import Session
+from schemas.errors import LiaisonError
+
+__all__ = ["app", "run"]
+
+_EPILOG = "Exit codes: " + "; ".join(f"{code} {text}" for code, text in exits.TABLE.items()) + "."
+
+app = typer.Typer(
+    name="liaison",
+    help="Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("provision")(provisioning.provision_command)
+app.add_typer(workers.app, name="run")
+app.command("publish")(publishing.publish)
+app.command("recall")(recalling.recall)
+app.command("simulate")(simulating.simulate)
+app.add_typer(importing.app, name="import")
+app.add_typer(desk.app, name="desk")
+app.command("sql")(sql.sql)
+app.command("ledger")(ledger.ledger)
+app.add_typer(dlq.app, name="dlq")
+app.command("verify")(verifying.verify)
+app.command("topics")(topics.topics)
+app.command("demo")(demo.demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"liaison {version('liaison')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings file; LIAISON_CONFIG or ./liaison.toml unless given."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="State of the embedded stack and of outboxes; ./.liaison unless given."),
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse."""
+    configure_logs(log_level)
+    context.obj = Session(config, data_dir)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code."""
+    try:
+        app(args=list(arguments), prog_name="liaison")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else exits.OK
+    except LiaisonError as error:
+        error_line(error.code, str(error))
+        return exits.code_of(error)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough; Python must not complain while closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.OK
+    except Exception as error:
+        return _foreign(error)
+    return exits.OK
+
+
+def _foreign(error: Exception) -> int:
+    """Errors of the clients, which say nothing of ours; whatever else is a fault of Liaison."""
+    origin = type(error).__module__.split(".")[0]
+    if origin in ("cimpl", "confluent_kafka"):
+        error_line("kafka", f"{error}: is the broker up, and are the settings right?")
+        return exits.RETRYABLE
+    traceback.print_exception(error)
+    error_line("fault", f"{type(error).__name__}: {error}; this is a fault of Liaison, report it")
+    return exits.FAULT

@@ -1,0 +1,257 @@
+"""`liaison dlq …`: refused records, why they were refused, and putting one back.
+
+A record's place is written `dlq.europe/0/12`: topic, partition, offset. A replay sends the very
+bytes to the partition that they came from; the router moves the number from refused to accepted
+once, so a replay done twice is harmless.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli import exits
+from deploy.cli.ledger import region_option
+from deploy.cli.printing import note, print_json, print_table, time_text
+from deploy.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+    from schemas.connections import KafkaConnection
+    from schemas.headers import Refusal
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Refused records: list, show, replay. Example: [bold]liaison dlq list --region europe[/]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+_SENT_WITHIN_S = 30.0
+
+Region = Annotated[
+    str | None, typer.Option(callback=region_option, help="Only this region's queue.")
+]
+Code = Annotated[str | None, typer.Option(help="Only refusals with this code.")]
+
+
+@app.command("list")
+def list_refused(
+    context: typer.Context,
+    region: Region = None,
+    code: Code = None,
+    disposition: Annotated[
+        str | None, typer.Option(help="rejected (the sender must act) or quarantined (you must).")
+    ] = None,
+    summary: Annotated[bool, typer.Option(help="Counts by code, not records.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List refused records with their reasons.
+
+    Example: [bold]liaison dlq list --code no-reader --json[/]
+    """
+    found = [
+        (message, refusal)
+        for message, refusal in _refused(session_of(context), region, code)
+        if disposition is None or refusal.disposition == disposition
+    ]
+    if summary:
+        counts = Counter((refusal.disposition.value, refusal.code) for _, refusal in found)
+        rows = [(kind, name, n) for (kind, name), n in sorted(counts.items())]
+        if as_json:
+            print_json(
+                [dict(zip(("disposition", "code", "records"), r, strict=True)) for r in rows]
+            )
+        else:
+            print_table(("disposition", "code", "records"), rows)
+    elif as_json:
+        print_json([_described(message, refusal) for message, refusal in found])
+    else:
+        print_table(
+            ("place", "recorded", "bureau", "disposition", "code", "reason"),
+            [
+                (
+                    _place(message), time_text(refusal.timestamp_ms),
+                    (message.key() or b"").decode("ascii", "replace"),
+                    refusal.disposition.value, refusal.code, refusal.reason,
+                )
+                for message, refusal in found
+            ],
+        )  # fmt: skip
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    place: Annotated[str, typer.Argument(help="As `liaison dlq list` prints it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show one refused record: why, its headers, and what can be decoded of it.
+
+    Example: [bold]liaison dlq show dlq.europe/0/12[/]
+    """
+    from deploy.topic_reading import read_one
+    from schemas.headers import read_refusal
+
+    session = session_of(context)
+    message = read_one(session.connections.kafka, *_parsed(place))
+    record = _described(message, read_refusal(_headers(message)))
+    record["headers"] = [
+        {"name": name, "value": (value or b"").decode("utf-8", "replace")}
+        for name, value in _headers(message)
+    ]
+    record["event"] = _decoded(session, message.value())
+    record["value_hex"] = (message.value() or b"").hex()
+    if as_json:
+        print_json(record)
+        return
+    headers = record.pop("headers")
+    event = record.pop("event")
+    print_table(("what", "value"), list(record.items()), title=place)
+    print_table(("header", "value"), [(h["name"], h["value"]) for h in headers])
+    if event is not None:
+        print_json(event)
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    places: Annotated[
+        list[str] | None, typer.Argument(help="Records, as `liaison dlq list` prints them.")
+    ] = None,
+    region: Region = None,
+    code: Code = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was sent.")] = False,
+) -> None:
+    """Put refused records back where they came from, once their reason is gone.
+
+    Example: [bold]liaison dlq replay dlq.europe/0/12[/], or all of a kind:
+    [bold]liaison dlq replay --code unknown-schema[/]
+    """
+    from deploy.topic_reading import read_one
+    from schemas.headers import read_refusal
+
+    if bool(places) == bool(region or code):
+        raise typer.BadParameter("name records, or --region/--code for all such, and not both")
+    session = session_of(context)
+    kafka = session.connections.kafka
+    if places:
+        messages = [read_one(kafka, *_parsed(place)) for place in places]
+        found = [(message, read_refusal(_headers(message))) for message in messages]
+    else:
+        found = list(_refused(session, region, code))
+    sent = _replay(kafka, found)
+    if as_json:
+        print_json(sent)
+    else:
+        print_table(("place", "sent to"), [(s["place"], s["sent_to"]) for s in sent])
+        note(f"{len(sent)} sent; `liaison ledger` shows what the router makes of them")
+    if not sent:
+        note("nothing to replay")
+        raise typer.Exit(exits.DIFFERENCE)
+
+
+def _replay(kafka: KafkaConnection, found: list[tuple[Message, Refusal]]) -> list[dict[str, str]]:
+    from confluent_kafka import Producer
+
+    from schemas.errors import PermanentError, RetryableError
+    from schemas.headers import replay_headers
+    from schemas.topics import DLQ_BLOCKS
+
+    if any(message.topic() == DLQ_BLOCKS for message, _ in found):
+        raise PermanentError(
+            f"{DLQ_BLOCKS} holds blocks that ClickHouse refused: mend the table or the loader; "
+            "they are loaded again by rebuilding from fact-blocks, not by a replay",
+            code="not-replayable",
+        )
+    producer = Producer(kafka.producer_config())
+    failed: list[str] = []
+    for message, refusal in found:
+        place = _place(message)
+
+        def delivered(error: Any, _sent: Any, place: str = place) -> None:
+            if error is not None:
+                failed.append(f"{place}: {error}")
+
+        producer.produce(
+            refusal.topic,
+            value=message.value(),
+            key=message.key(),
+            partition=refusal.partition,
+            headers=list(replay_headers(_headers(message), place)),
+            on_delivery=delivered,
+        )
+        producer.poll(0)
+    left = producer.flush(_SENT_WITHIN_S)
+    if left or failed:
+        raise RetryableError(
+            f"{left + len(failed)} of {len(found)} records were not taken "
+            f"({'; '.join(failed) or 'the broker did not answer'}): replay again, it is harmless",
+            code="not-sent",
+        )
+    return [
+        {"place": _place(message), "sent_to": f"{refusal.topic}/{refusal.partition}"}
+        for message, refusal in found
+    ]
+
+
+def _refused(
+    session: Session, region: str | None, code: str | None
+) -> Iterator[tuple[Message, Refusal]]:
+    from deploy.topic_reading import read_to_end
+    from schemas.headers import read_refusal
+    from schemas.topics import SOURCE_REGIONS, dlq_topic
+
+    queues = [dlq_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
+    for message in read_to_end(session.connections.kafka, queues):
+        refusal = read_refusal(_headers(message))
+        if code is None or refusal.code == code:
+            yield message, refusal
+
+
+def _described(message: Message, refusal: Refusal) -> dict[str, Any]:
+    return {
+        "place": _place(message),
+        "bureau": (message.key() or b"").decode("ascii", "replace"),
+        "disposition": refusal.disposition.value,
+        "code": refusal.code,
+        "reason": refusal.reason,
+        "stage": refusal.stage,
+        "came_from": f"{refusal.topic}/{refusal.partition}/{refusal.offset}",
+        "recorded": time_text(refusal.timestamp_ms),
+        "schema_id": refusal.schema_id,
+        "value_bytes": len(message.value() or b""),
+    }
+
+
+def _decoded(session: Session, value: bytes | None) -> dict[str, Any] | None:
+    from schemas import wire
+
+    try:
+        schema = session.schema_ids().by_id[wire.schema_id_of(value)]
+        return wire.decode(schema.parsed, value or b"", offset=wire.FRAME_BYTES)
+    except (wire.WireError, KeyError):
+        return None
+
+
+def _headers(message: Message) -> list[tuple[str, bytes | None]]:
+    found: Any = message.headers() or ()  # pairs, though the client's types know text too
+    return [(name, value.encode() if isinstance(value, str) else value) for name, value in found]
+
+
+def _place(message: Message) -> str:
+    return f"{message.topic()}/{message.partition()}/{message.offset()}"
+
+
+def _parsed(place: str) -> tuple[str, int, int]:
+    topic, _, rest = place.partition("/")
+    partition, _, offset = rest.partition("/")
+    if not (topic.startswith("dlq.") and partition.isdigit() and offset.isdigit()):
+        raise typer.BadParameter(
+            f"{place!r} is no place: write it as `liaison dlq list` does, dlq.europe/0/12"
+        )
+    return topic, int(partition), int(offset)

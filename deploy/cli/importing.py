@@ -1,0 +1,86 @@
+"""`liaison import …`: foreign lists as events."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli import exits
+from deploy.cli.printing import note, print_json, print_table, progress_bar
+from deploy.cli.session import session_of
+
+if TYPE_CHECKING:
+    from schemas.models import Event
+
+__all__ = ["UN_LIST_SYSTEM", "app"]
+
+app = typer.Typer(
+    help="Import foreign lists. Example: [bold]liaison import un-list UN_consolidated.xml[/]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+UN_LIST_SYSTEM = "un-list"
+"""XP's source system for the Security Council's list."""
+
+
+@app.callback()
+def importing() -> None:
+    """Import foreign lists."""
+
+
+@app.command("un-list")
+def un_list(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The consolidated list, as XML.")],
+    timeout_s: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for the broker; then 4 is returned.")
+    ] = 120.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Publish the UN Security Council's list as notices of XP.
+
+    The same file again changes nothing; a newer one corrects what changed and recalls what left
+    the list. Exits with 1 if an entry could not be mapped; each is listed with its reason.
+
+    Example: [bold]liaison import un-list UN_consolidated.xml[/]
+    """
+    from deploy.handover import open_handover, outbox_file
+    from producers.un_list import ImportState, import_list
+    from schemas.topics import GENERAL_SECRETARIAT
+
+    session = session_of(context)
+    path = outbox_file(session.outbox_folder, f"{GENERAL_SECRETARIAT}.{UN_LIST_SYSTEM}")
+    with (
+        progress_bar("notices") as progress,
+        ImportState(session.settings.data_dir / "un-list.sqlite") as state,
+        open_handover(path, session.connections.kafka, session.schema_ids()) as handover,
+    ):
+        publisher = handover.publisher(GENERAL_SECRETARIAT, UN_LIST_SYSTEM)
+
+        def publish(events: list[Event]) -> None:
+            publisher.publish_many(events)
+
+        report = import_list(file, state, publish, progress=lambda done, total: progress(done))
+        handover.finish(timeout_s)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_table(
+            ("what", "entries"),
+            [
+                ("new", report.new),
+                ("corrected", report.corrections),
+                ("recalled", report.recalls),
+                ("unchanged", report.unchanged),
+                ("not mapped", len(report.unmapped)),
+                ("held back", len(report.held_back)),
+                ("resumed", report.resumed),
+            ],
+        )
+        for item in report.unmapped:
+            note(f"not mapped: {item}")
+    if report.unmapped:
+        raise typer.Exit(exits.DIFFERENCE)

@@ -1,0 +1,66 @@
+"""What the options before a command's name choose: settings and data directory, read once.
+
+Settings are read when the first command asks, so that `--help` needs none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from deploy.connections import Connections
+    from deploy.settings import Settings
+    from schemas.registry import SchemaIds
+
+__all__ = ["Session", "session_of"]
+
+
+@dataclass(slots=True)
+class Session:
+    """One command line's surroundings."""
+
+    config: Path | None = None
+    data_dir: Path | None = None
+    _settings: Settings | None = None
+    _connections: Connections | None = None
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            from deploy.settings import load_settings
+
+            given = {} if self.data_dir is None else {"data_dir": self.data_dir}
+            self._settings = load_settings(self.config, **given)
+        return self._settings
+
+    @property
+    def connections(self) -> Connections:
+        if self._connections is None:
+            from deploy.connections import find_connections
+
+            self._connections = find_connections(self.settings)
+        return self._connections
+
+    def schema_ids(self) -> SchemaIds:
+        """Every schema's id, as the registry has it now."""
+        from schemas.catalogue import Catalogue
+        from schemas.registry import fetch_schema_ids
+
+        return fetch_schema_ids(self.connections.registry, Catalogue.load())
+
+    @property
+    def outbox_folder(self) -> Path:
+        """Where the outboxes of this command lie; made if missing, for its owner alone."""
+        folder = self.settings.data_dir / "outbox"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the root command made."""
+    session = context.find_object(Session)
+    return session if session is not None else Session()

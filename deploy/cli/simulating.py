@@ -1,0 +1,94 @@
+"""`liaison simulate`: a year's traffic of every bureau, at any scale, handed over as bureaus do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deploy.cli.printing import note, print_json, print_table, progress_bar
+from deploy.cli.session import session_of
+
+__all__ = ["SIMULATOR_OUTBOX", "simulate"]
+
+SIMULATOR_OUTBOX = "simulator"
+"""The outbox that all simulated bureaus share."""
+
+
+def simulate(
+    context: typer.Context,
+    messages: Annotated[int, typer.Option(min=0, help="How many messages.")] = 1000,
+    searches: Annotated[int, typer.Option(min=0, help="How many searches.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
+    days: Annotated[
+        float, typer.Option(min=0.001, help="The time that the traffic is spread over, until now.")
+    ] = 1.0,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Times faster than its own clock; as fast as it goes if not."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Hand over simulated traffic of all bureaus, with the faults that real traffic has.
+
+    Repeats and unreadable records go past the outbox, as a faulty client's would.
+
+    Example: [bold]liaison simulate --messages 5000 --searches 20000 --seed 7[/]
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from deploy.handover import open_handover, outbox_file
+    from producers.simulator import Mix, Simulator, play
+    from schemas.clock import SystemClock
+    from schemas.reference import Reference
+
+    session = session_of(context)
+    clock = SystemClock()
+    reference = Reference.load()
+    span = timedelta(days=days)
+    start = datetime.fromtimestamp(clock.now_ms() / 1000, UTC) - span
+    mix = Mix.of("year", messages, searches=searches, span=span)
+    kafka = session.connections.kafka
+    begin_s = clock.monotonic_s()
+    with (
+        progress_bar("events", messages + searches) as progress,
+        open_handover(
+            outbox_file(session.outbox_folder, SIMULATOR_OUTBOX), kafka, session.schema_ids(), clock
+        ) as handover,
+    ):
+        played = play(
+            Simulator(reference, seed, start, mix),
+            handover.outbox,
+            handover.sender,
+            kafka,
+            publisher=handover.publisher,
+            reference=reference,
+            clock=clock,
+            speed=speed,
+            progress=lambda so_far: progress(so_far.events),
+        )
+    spent_s = clock.monotonic_s() - begin_s
+    report = {
+        "events": played.events,
+        "records": played.records,
+        "kinds": dict(played.kinds.most_common()),
+        "corrections": played.corrections,
+        "recalls": played.recalls,
+        "repeats": played.repeats.total(),
+        "unparsable": played.unparsable.total(),
+        "seconds": round(spent_s, 1),
+    }
+    if as_json:
+        print_json(report)
+        return
+    print_table(
+        ("handed over", "events"),
+        [
+            *played.kinds.most_common(),
+            ("of them corrections", played.corrections),
+            ("of them recalls", played.recalls),
+            ("repeats past the outbox", played.repeats.total()),
+            ("unreadable past the outbox", played.unparsable.total()),
+        ],
+    )
+    note(f"{played.records} records in {spent_s:.1f} s; `liaison ledger` shows what became of them")

@@ -1,0 +1,68 @@
+"""`liaison sql`: a statistician's question to ClickHouse, as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli.printing import note, print_json, print_table
+from deploy.cli.session import session_of
+
+__all__ = ["sql"]
+
+_SHOWN_ROWS = 1000
+
+
+def sql(
+    context: typer.Context,
+    statement: Annotated[str, typer.Argument(help="One SQL statement, or - to read it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
+    max_rows: Annotated[
+        int, typer.Option(min=1, help="The table shows at most this many rows.")
+    ] = _SHOWN_ROWS,
+) -> None:
+    """Ask ClickHouse.
+
+    Example: [bold]liaison sql "SELECT region, sum(sign * events) FROM raw.facts GROUP BY region"[/]
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("choose --json or --csv, not both")
+    text = sys.stdin.read() if statement == "-" else statement
+    at = session_of(context).connections.clickhouse
+    if as_csv:
+        answer = _asked(at, text, "CSVWithNames")
+        sys.stdout.buffer.write(answer)
+        sys.stdout.flush()
+        return
+    columns, rows = _asked(at, text, None)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows[:max_rows])
+    if len(rows) > max_rows:
+        note(f"{len(rows)} rows, the first {max_rows} shown: use --max-rows, --csv or LIMIT")
+
+
+def _asked(at: Any, text: str, text_format: str | None) -> Any:
+    from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+    from schemas.errors import PermanentError, RetryableError
+
+    try:
+        client = at.client()
+        try:
+            if text_format is not None:
+                return client.raw_query(text, fmt=text_format)
+            answer = client.query(text)
+            return list(answer.column_names), [list(row) for row in answer.result_rows]
+        finally:
+            client.close()
+    except OperationalError as error:
+        raise RetryableError(
+            f"ClickHouse at {at.host}:{at.port} can't be reached: {error}", code="clickhouse-away"
+        ) from error
+    except ClickHouseError as error:
+        raise PermanentError(f"ClickHouse refused it: {error}", code="sql") from error

@@ -1,0 +1,52 @@
+"""`liaison up`: the embedded servers, provisioned, with every worker, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli.printing import note, print_json, print_table
+from deploy.cli.session import session_of
+
+if TYPE_CHECKING:
+    from deploy.running import RunningStack
+
+__all__ = ["addresses_table", "up"]
+
+
+def up(
+    context: typer.Context,
+    workers: Annotated[
+        bool, typer.Option(help="Start the workers too, not the servers alone.")
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the addresses as JSON once all is up.")
+    ] = False,
+) -> None:
+    """Start the whole embedded stack and keep it running until Ctrl-C.
+
+    Kafka, registry, ClickHouse service, both routers, cutter, loader and surge detection, on free
+    loopback ports. Whoever dies is named and started again. State survives a stop.
+
+    Example: [bold]liaison --data-dir /var/lib/liaison up[/]
+    """
+    from deploy.embedded import interruptible
+    from deploy.running import RunningStack
+
+    settings = session_of(context).settings
+    with interruptible(), RunningStack(settings, tell=note) as stack:
+        stack.provision()
+        if workers:
+            stack.start_workers()
+        if as_json:
+            print_json(stack.places())
+        else:
+            addresses_table(stack)
+            note("Ctrl-C ends everything. In another terminal: liaison simulate, liaison ledger")
+        stack.wait()
+
+
+def addresses_table(stack: RunningStack) -> None:
+    """Where everything is."""
+    print_table(("what", "where"), list(stack.places().items()))

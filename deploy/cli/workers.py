@@ -1,0 +1,148 @@
+"""`liaison run …`: one worker a process, as production runs it; SIGTERM ends it in order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli.session import session_of
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["Lane", "app", "stop_on_signals"]
+
+app = typer.Typer(
+    help="Run one worker until SIGTERM. Example: [bold]liaison run router --lane message[/]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+WorkerName = Annotated[
+    str,
+    typer.Option(
+        help="This worker's slot. Two running workers never share one; it stays over restarts."
+    ),
+]
+
+
+class Lane(StrEnum):
+    """Searches never stand before messages: each lane has routers of its own."""
+
+    MESSAGE = "message"
+    SEARCH = "search"
+
+
+@app.command()
+def router(
+    context: typer.Context,
+    lane: Annotated[Lane, typer.Option(help="Which lane to route.")] = Lane.MESSAGE,
+    worker: WorkerName = "0",
+) -> None:
+    """Check, deduplicate, enrich and route one lane, exactly once.
+
+    Example: [bold]liaison run router --lane search --worker 0[/]
+    """
+    from stream_apps.router.worker import run_router
+
+    at = session_of(context).connections
+    with stop_on_signals() as stop:
+        run_router(at.kafka, at.registry, lane=lane.value, worker=worker, stop=stop)
+
+
+@app.command()
+def cutter(context: typer.Context, worker: WorkerName = "0") -> None:
+    """Cut facts into blocks that never change.
+
+    Example: [bold]liaison run cutter[/]
+    """
+    from stream_apps.cutter.worker import run_cutter
+
+    at = session_of(context).connections
+    with stop_on_signals() as stop:
+        run_cutter(at.kafka, at.registry, worker=worker, stop=stop)
+
+
+@app.command()
+def loader(context: typer.Context) -> None:
+    """Load blocks into ClickHouse, each once.
+
+    Example: [bold]liaison run loader[/]
+    """
+    from sinks.clickhouse import Loader
+
+    at = session_of(context).connections
+    with stop_on_signals() as stop:
+        Loader(at.kafka, at.clickhouse).run(stop)
+
+
+@app.command()
+def surge(context: typer.Context) -> None:
+    """Count facts by region and category, and raise an alert where a window stands out.
+
+    Example: [bold]liaison run surge[/]
+    """
+    from stream_apps.surge import SurgeSettings, run_surge
+
+    session = session_of(context)
+    at, chosen = session.connections, session.settings.surge
+    run_surge(
+        at.kafka,
+        at.registry,
+        session.settings.data_dir / "surge",
+        SurgeSettings(
+            window_s=chosen.window_s,
+            grace_s=chosen.grace_s,
+            baseline_windows=chosen.baseline_windows,
+            min_baseline_windows=chosen.min_baseline_windows,
+        ),
+    )
+
+
+@app.command()
+def clickhouse(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8123,
+) -> None:
+    """Serve the embedded ClickHouse over HTTP (`liaison up` does it by itself).
+
+    Passwords: LIAISON_CLICKHOUSE_PASSWORD, and LIAISON_CLICKHOUSE_READER_PASSWORD for a second,
+    read-only account `reader`.
+
+    Example: [bold]liaison run clickhouse --port 8123[/]
+    """
+    import os
+
+    from deploy.clickhouse import serve
+
+    serve(
+        session_of(context).settings.data_dir / "clickhouse",
+        host,
+        port,
+        password=os.environ.get("LIAISON_CLICKHOUSE_PASSWORD", ""),
+        reader_password=os.environ.get("LIAISON_CLICKHOUSE_READER_PASSWORD"),
+    )
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Within, SIGTERM and SIGINT set the event instead of ending the process."""
+    import signal
+
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

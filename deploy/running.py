@@ -1,0 +1,196 @@
+"""The embedded stack as the settings say, provisioned, with the workers that production runs.
+
+`liaison up`, the demo and the tests start the same thing from here. Invariants: a worker is a
+process of its own, started by the very command that production uses; it is ready when its group
+has taken it in; whatever ends, in whatever way, is told and (by the supervisor) started again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
+
+import deploy
+from deploy.connections import Connections
+from deploy.embedded import (
+    Child,
+    EmbeddedStack,
+    EventKind,
+    FetchProgress,
+    StackOptions,
+    SupervisorEvent,
+    always_ready,
+)
+from deploy.provision import Progress, ProvisionReport, provision
+from deploy.settings import Settings
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError
+from schemas.reference import Reference
+from schemas.topics import LANES
+from stream_apps.cutter.worker import CUTTER_GROUP
+from stream_apps.router.worker import router_group
+
+__all__ = ["WORKERS", "RunningStack", "worker_arguments"]
+
+WORKERS: Mapping[str, tuple[str, ...]] = {
+    **{f"router-{lane}": ("run", "router", "--lane", lane) for lane in LANES},
+    "cutter": ("run", "cutter"),
+    "loader": ("run", "loader"),
+    "surge": ("run", "surge"),
+}
+"""Every worker's name and command."""
+_GROUPS = {
+    **{f"router-{lane}": router_group(lane) for lane in LANES},
+    "cutter": CUTTER_GROUP,
+    "surge": "liaison-surge",
+}
+_TOLD = frozenset({EventKind.READY, EventKind.DIED, EventKind.GAVE_UP, EventKind.KILLED})
+_FETCH_STEP = 10
+_PROBE_S = 2.0
+
+
+class RunningStack:
+    """A context manager; inside, the servers are up. `tell` gets lines for a person."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        config: Path | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        if not settings.kafka.is_embedded:
+            raise ConfigurationError(
+                f"the settings name a broker outside ({settings.kafka.bootstrap_servers}), and "
+                "this starts the embedded one: run each worker with `liaison run …`, or leave "
+                "kafka.bootstrap_servers out",
+                code="not-embedded",
+            )
+        self.settings = settings
+        self._config = config
+        self._tell = tell
+        self._stack = EmbeddedStack(
+            settings.data_dir,
+            clickhouse=None if settings.clickhouse.url else _clickhouse_command,
+            options=StackOptions(
+                java=settings.java,
+                cache_dir=settings.embedded.cache_dir,
+                maven_mirror=settings.embedded.maven_mirror,
+                kafka_port=settings.embedded.kafka_port,
+                registry_port=settings.embedded.registry_port,
+                clickhouse_port=settings.embedded.clickhouse_port,
+                min_free_bytes=settings.embedded.min_free_bytes,
+            ),
+            on_event=self._on_event,
+            on_fetch=self._on_fetch,
+        )
+
+    def __enter__(self) -> RunningStack:
+        self._stack.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.stop()
+
+    @property
+    def connections(self) -> Connections:
+        at = self._stack.addresses
+        named = self.settings.clickhouse.connection
+        return Connections(
+            at.kafka, at.registry, named or (at.clickhouse if at.clickhouse_url else None)
+        )
+
+    def provision(self, progress: Progress = lambda stage, done, total: None) -> ProvisionReport:
+        """Provision what runs here; what differs is told."""
+        at = self.connections
+        report = provision(
+            at.kafka, at.registry, Reference.load(), at.clickhouse_or_none, progress=progress
+        )
+        for difference in report.differences:
+            self._tell(f"differs: {difference}")
+        return report
+
+    def start_workers(self, names: Iterable[str] = tuple(WORKERS)) -> None:
+        """Start these side by side; returns when each is ready."""
+        self._stack.start_workers(*(self.worker(name) for name in names))
+
+    def worker(self, name: str) -> Child:
+        """A worker as the supervisor takes it."""
+        group = _GROUPS.get(name)
+        kafka = self.connections.kafka
+        return self._stack.worker(
+            name,
+            worker_arguments(name, data_dir=self.settings.data_dir, config=self._config),
+            env=_same_code(),
+            ready=always_ready if group is None else lambda: _has_members(kafka, group),
+        )
+
+    def places(self) -> dict[str, str]:
+        """What is where, for a person."""
+        at = self._stack.addresses
+        clickhouse = self.settings.clickhouse.url or at.clickhouse_url
+        return {
+            "kafka": at.kafka_bootstrap,
+            "registry": at.registry_url,
+            "clickhouse": clickhouse,
+            "data": str(self._stack.directory.path),
+            "logs": str(self._stack.directory.logs),
+        }
+
+    def pids(self) -> dict[str, int]:
+        """The running children's process ids by name."""
+        return self._stack.pids()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Block while everything is kept running."""
+        self._stack.wait(timeout_s)
+
+    def _on_event(self, event: SupervisorEvent) -> None:
+        if event.kind in _TOLD:
+            self._tell(event.message)
+
+    def _on_fetch(self, fetched: FetchProgress) -> None:
+        if fetched.files_done % _FETCH_STEP == 0 or fetched.files_done == fetched.files_total:
+            self._tell(f"fetched {fetched.files_done} of {fetched.files_total} files (once only)")
+
+
+def worker_arguments(name: str, *, data_dir: Path, config: Path | None = None) -> list[str]:
+    """The command line of a worker over the stack of this data directory."""
+    chosen = ["--data-dir", str(data_dir.absolute())]
+    if config is not None:
+        chosen += ["--config", str(config.absolute())]
+    return [sys.executable, "-m", "deploy.cli", *chosen, *WORKERS[name]]
+
+
+def _clickhouse_command(folder: Path, port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "deploy.clickhouse", "--data-dir", str(folder), "--port", str(port),
+    ]  # fmt: skip
+
+
+def _same_code() -> dict[str, str]:
+    """A child imports the packages that its parent runs, installed or not."""
+    root = str(Path(deploy.__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
+
+
+def _has_members(kafka: KafkaConnection, group: str) -> bool:
+    admin = AdminClient(kafka.client_config())
+    future = admin.describe_consumer_groups([group], request_timeout=_PROBE_S)[group]
+    try:
+        found = future.result(_PROBE_S * 2)
+    except (KafkaException, TimeoutError):
+        return False
+    return bool(found.state == ConsumerGroupState.STABLE and found.members)
