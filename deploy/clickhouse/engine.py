@@ -95,7 +95,7 @@ class Engine:
         for left_over in incoming.iterdir():
             left_over.unlink()
         engine._check(limits)
-        engine._plain_default_database(known=(store / "metadata" / "default.sql").exists())
+        engine._plain_default_database(store / "metadata")
         return engine
 
     def _check(self, limits: ServiceLimits) -> None:
@@ -112,17 +112,22 @@ class Engine:
         names = self._ask("SELECT lower(name) FROM system.formats").split()
         self.formats = frozenset((*names, "null"))
 
-    def _plain_default_database(self, *, known: bool) -> None:
+    def _plain_default_database(self, metadata: Path) -> None:
         """A database `default` as a server's, in place of chDB's, which also looks into folders.
 
-        Detached and never dropped: dropping would take its tables along.
+        Detached and never dropped: dropping would take its tables along. One that never had a table
+        has no folder, and the engine can't attach it again: there is nothing in it, so it is made
+        anew.
         """
         engine = self._ask("SELECT engine FROM system.databases WHERE name = 'default'").strip()
-        if engine == "Overlay":
-            self._spare.query("DETACH DATABASE default")
-            self._spare.query(
-                "ATTACH DATABASE default" if known else "CREATE DATABASE default ENGINE = Atomic"
-            )
+        if engine != "Overlay":
+            return
+        self._spare.query("DETACH DATABASE default")
+        if (metadata / "default").exists():
+            self._spare.query("ATTACH DATABASE default")
+        else:
+            (metadata / "default.sql").unlink(missing_ok=True)
+            self._spare.query("CREATE DATABASE default ENGINE = Atomic")
 
     def _ask(self, sql: str) -> str:
         return bytes(self._spare.query(sql, "TSVRaw").bytes()).decode()
