@@ -1,8 +1,8 @@
-"""The declared topics, first positions and rights on a Kafka cluster.
+"""The declared topics and rights on a Kafka cluster.
 
 Invariants: everything may be done again and changes nothing the second time; a topic that is there
 is compared and never altered, its partitions least of all (a bureau's partition is made of their
-number); a group's position is set only where it has none, so a running worker is never moved.
+number).
 """
 
 from __future__ import annotations
@@ -12,13 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -31,7 +25,6 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, LiaisonError, RetryableError
 from schemas.topics import Topic
@@ -41,8 +34,6 @@ __all__ = ["Cluster"]
 _BATCH_TOPICS = 100
 _BATCH_ACLS = 1000
 _TIMEOUT_S = 60.0
-_ATTEMPT_S = 5.0
-_UNSET = -1001
 _Item = TypeVar("_Item")
 
 
@@ -55,12 +46,9 @@ class Cluster:
         *,
         replicas: int = 1,
         min_insync: int = 1,
-        clock: Clock | None = None,
     ) -> None:
-        self._clock = clock or SystemClock()
         self._where = kafka.bootstrap_servers
-        self._client_config = kafka.client_config()
-        self._admin = AdminClient(self._client_config)
+        self._admin = AdminClient(kafka.client_config())
         self._replicas = replicas
         self._min_insync = min_insync
 
@@ -123,42 +111,6 @@ class Cluster:
                         )
         return told
 
-    def set_first_positions(self, group: str, topics: Sequence[Topic]) -> int:
-        """Earliest offsets for the partitions on which the group has no position; how many."""
-        wanted = [
-            TopicPartition(topic.name, number)
-            for topic in topics
-            for number in range(topic.partitions)
-        ]
-        committed = self._positions(group, wanted)
-        without = [
-            TopicPartition(at.topic, at.partition)
-            for at in committed.topic_partitions
-            if at.offset == _UNSET
-        ]
-        if not without:
-            return 0
-        first = self._starts(without)
-        altered = self._admin.alter_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, first)], request_timeout=_TIMEOUT_S
-        )[group]
-        try:
-            answer = altered.result()
-        except KafkaException as error:
-            raise RetryableError(
-                f"group {group} has no position on {len(first)} partitions and could not be given "
-                f"one ({error.args[0].str()}): if its workers are running, stop them, "
-                "provision again, start them",
-                code="group-active",
-            ) from error
-        for at in answer.topic_partitions:
-            if at.error is not None:
-                raise RetryableError(
-                    f"group {group} could not be given a position on {at.topic}/{at.partition} "
-                    f"({at.error.str()}): provision again",
-                )
-        return len(first)
-
     def grant(self, bindings: Sequence[AclBinding]) -> None:
         """Write these rights; those that are there already stay as they are."""
         for batch in _batches(bindings, _BATCH_ACLS):
@@ -190,56 +142,12 @@ class Cluster:
             for acl in extra
         ]
 
-    def _starts(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        """The earliest offsets, asked of each partition by a consumer.
-
-        A topic just made has no leader for a moment; `AdminClient.list_offsets` ends the process
-        there, a consumer says so and is asked again.
-        """
-        deadline = Deadline.after(self._clock, _TIMEOUT_S)
-        consumer = Consumer(
-            {**self._client_config, "group.id": "liaison-provision", "enable.auto.commit": False}
-        )
-        try:
-            return [self._start(consumer, at, deadline) for at in partitions]
-        finally:
-            consumer.close()
-
-    def _start(self, consumer: Consumer, at: TopicPartition, deadline: Deadline) -> TopicPartition:
-        while True:
-            try:
-                low, _high = consumer.get_watermark_offsets(at, timeout=5.0)
-            except KafkaException as error:
-                if deadline.expired():
-                    doing = f"reading the start of {at.topic}/{at.partition}"
-                    raise self._failed(doing, error) from error
-                self._clock.sleep(0.1)
-            else:
-                return TopicPartition(at.topic, at.partition, low)
-
     def _metadata(self) -> Mapping[str, Any]:
         try:
             topics: Mapping[str, Any] = self._admin.list_topics(timeout=_TIMEOUT_S).topics
         except KafkaException as error:
             raise self._failed("listing topics", error) from error
         return topics
-
-    def _positions(self, group: str, wanted: list[TopicPartition]) -> Any:
-        """A group's positions. On a new broker the first request for a coordinator goes unanswered
-        while the offsets topic is being made, so each attempt is short and there are several."""
-        doing = f"reading positions of group {group}"
-        for _ in range(int(_TIMEOUT_S / _ATTEMPT_S)):
-            future = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=_ATTEMPT_S
-            )[group]
-            try:
-                return future.result(_TIMEOUT_S)
-            except KafkaException as error:
-                failure = self._failed(doing, error)
-                if isinstance(failure, ConfigurationError):
-                    raise failure from error
-                last = failure
-        raise last
 
     def _config(self, topic: Topic) -> dict[str, str]:
         if self._replicas == 1:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from deploy.access import acls, product_topics
 from deploy.cluster import Cluster
+from deploy.positions import set_first_positions
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
@@ -88,7 +89,9 @@ def provision(
     progress("schemas", total, total)
 
     groups = group_topics(declared)
-    positions = sum(cluster.set_first_positions(name, topics) for name, topics in groups.items())
+    positions = sum(
+        set_first_positions(kafka, name, topics, clock) for name, topics in groups.items()
+    )
     progress("positions", len(groups), len(groups))
 
     granted = 0
