@@ -19,10 +19,9 @@ from deploy.cli.printing import note, print_json, print_table, time_text
 from deploy.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
-
     from schemas.connections import KafkaConnection
     from schemas.headers import Refusal
+    from stream_apps.engine import Consumed
 
 __all__ = ["app"]
 
@@ -55,8 +54,8 @@ def list_refused(
     Example: [bold]liaison dlq list --code no-reader --json[/]
     """
     found = [
-        (message, refusal)
-        for message, refusal in _refused(session_of(context), region, code)
+        (record, refusal)
+        for record, refusal in _refused(session_of(context), region, code)
         if disposition is None or refusal.disposition == disposition
     ]
     if summary:
@@ -69,17 +68,17 @@ def list_refused(
         else:
             print_table(("disposition", "code", "records"), rows)
     elif as_json:
-        print_json([_described(message, refusal) for message, refusal in found])
+        print_json([_described(record, refusal) for record, refusal in found])
     else:
         print_table(
             ("place", "recorded", "bureau", "disposition", "code", "reason"),
             [
                 (
-                    _place(message), time_text(refusal.timestamp_ms),
-                    (message.key() or b"").decode("ascii", "replace"),
+                    _place(record), time_text(refusal.timestamp_ms),
+                    (record.key or b"").decode("ascii", "replace"),
                     refusal.disposition.value, refusal.code, refusal.reason,
                 )
-                for message, refusal in found
+                for record, refusal in found
             ],
         )  # fmt: skip
 
@@ -94,24 +93,23 @@ def show(
 
     Example: [bold]liaison dlq show dlq.europe/0/12[/]
     """
-    from deploy.topic_reading import read_one
     from schemas.headers import read_refusal
 
     session = session_of(context)
-    message = read_one(session.connections.kafka, *_parsed(place))
-    record = _described(message, read_refusal(_headers(message)))
-    record["headers"] = [
+    record = _at(session.connections.kafka, place)
+    shown = _described(record, read_refusal(record.headers))
+    shown["headers"] = [
         {"name": name, "value": (value or b"").decode("utf-8", "replace")}
-        for name, value in _headers(message)
+        for name, value in record.headers
     ]
-    record["event"] = _decoded(session, message.value())
-    record["value_hex"] = (message.value() or b"").hex()
+    shown["event"] = _decoded(session, record.value)
+    shown["value_hex"] = (record.value or b"").hex()
     if as_json:
-        print_json(record)
+        print_json(shown)
         return
-    headers = record.pop("headers")
-    event = record.pop("event")
-    print_table(("what", "value"), list(record.items()), title=place)
+    headers = shown.pop("headers")
+    event = shown.pop("event")
+    print_table(("what", "value"), list(shown.items()), title=place)
     print_table(("header", "value"), [(h["name"], h["value"]) for h in headers])
     if event is not None:
         print_json(event)
@@ -132,7 +130,6 @@ def replay(
     Example: [bold]liaison dlq replay dlq.europe/0/12[/], or all of a kind:
     [bold]liaison dlq replay --code unknown-schema[/]
     """
-    from deploy.topic_reading import read_one
     from schemas.headers import read_refusal
 
     if bool(places) == bool(region or code):
@@ -140,8 +137,8 @@ def replay(
     session = session_of(context)
     kafka = session.connections.kafka
     if places:
-        messages = [read_one(kafka, *_parsed(place)) for place in places]
-        found = [(message, read_refusal(_headers(message))) for message in messages]
+        records = [_at(kafka, place) for place in places]
+        found = [(record, read_refusal(record.headers)) for record in records]
     else:
         found = list(_refused(session, region, code))
     sent = _replay(kafka, found)
@@ -155,14 +152,14 @@ def replay(
         raise typer.Exit(exits.DIFFERENCE)
 
 
-def _replay(kafka: KafkaConnection, found: list[tuple[Message, Refusal]]) -> list[dict[str, str]]:
+def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> list[dict[str, str]]:
     from confluent_kafka import Producer
 
     from schemas.errors import PermanentError, RetryableError
     from schemas.headers import replay_headers
     from schemas.topics import DLQ_BLOCKS
 
-    if any(message.topic() == DLQ_BLOCKS for message, _ in found):
+    if any(record.topic == DLQ_BLOCKS for record, _ in found):
         raise PermanentError(
             f"{DLQ_BLOCKS} holds blocks that ClickHouse refused: mend the table or the loader; "
             "they are loaded again by rebuilding from fact-blocks, not by a replay",
@@ -170,8 +167,8 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Message, Refusal]]) -> lis
         )
     producer = Producer(kafka.producer_config())
     failed: list[str] = []
-    for message, refusal in found:
-        place = _place(message)
+    for record, refusal in found:
+        place = _place(record)
 
         def delivered(error: Any, _sent: Any, place: str = place) -> None:
             if error is not None:
@@ -179,10 +176,10 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Message, Refusal]]) -> lis
 
         producer.produce(
             refusal.topic,
-            value=message.value(),
-            key=message.key(),
+            value=record.value,
+            key=record.key,
             partition=refusal.partition,
-            headers=list(replay_headers(_headers(message), place)),
+            headers=list(replay_headers(record.headers, place)),
             on_delivery=delivered,
         )
         producer.poll(0)
@@ -194,29 +191,30 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Message, Refusal]]) -> lis
             code="not-sent",
         )
     return [
-        {"place": _place(message), "sent_to": f"{refusal.topic}/{refusal.partition}"}
-        for message, refusal in found
+        {"place": _place(record), "sent_to": f"{refusal.topic}/{refusal.partition}"}
+        for record, refusal in found
     ]
 
 
 def _refused(
     session: Session, region: str | None, code: str | None
-) -> Iterator[tuple[Message, Refusal]]:
-    from deploy.topic_reading import read_to_end
+) -> Iterator[tuple[Consumed, Refusal]]:
+    from schemas.clock import SystemClock
     from schemas.headers import read_refusal
     from schemas.topics import SOURCE_REGIONS, dlq_topic
+    from stream_apps.engine import read_topics
 
     queues = [dlq_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
-    for message in read_to_end(session.connections.kafka, queues):
-        refusal = read_refusal(_headers(message))
+    for record in read_topics(session.connections.kafka, queues, SystemClock()):
+        refusal = read_refusal(record.headers)
         if code is None or refusal.code == code:
-            yield message, refusal
+            yield record, refusal
 
 
-def _described(message: Message, refusal: Refusal) -> dict[str, Any]:
+def _described(record: Consumed, refusal: Refusal) -> dict[str, Any]:
     return {
-        "place": _place(message),
-        "bureau": (message.key() or b"").decode("ascii", "replace"),
+        "place": _place(record),
+        "bureau": (record.key or b"").decode("ascii", "replace"),
         "disposition": refusal.disposition.value,
         "code": refusal.code,
         "reason": refusal.reason,
@@ -224,7 +222,7 @@ def _described(message: Message, refusal: Refusal) -> dict[str, Any]:
         "came_from": f"{refusal.topic}/{refusal.partition}/{refusal.offset}",
         "recorded": time_text(refusal.timestamp_ms),
         "schema_id": refusal.schema_id,
-        "value_bytes": len(message.value() or b""),
+        "value_bytes": len(record.value or b""),
     }
 
 
@@ -238,20 +236,18 @@ def _decoded(session: Session, value: bytes | None) -> dict[str, Any] | None:
         return None
 
 
-def _headers(message: Message) -> list[tuple[str, bytes | None]]:
-    found: Any = message.headers() or ()  # pairs, though the client's types know text too
-    return [(name, value.encode() if isinstance(value, str) else value) for name, value in found]
+def _place(record: Consumed) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
 
 
-def _place(message: Message) -> str:
-    return f"{message.topic()}/{message.partition()}/{message.offset()}"
+def _at(kafka: KafkaConnection, place: str) -> Consumed:
+    from schemas.clock import SystemClock
+    from stream_apps.engine import Partition, read_one
 
-
-def _parsed(place: str) -> tuple[str, int, int]:
     topic, _, rest = place.partition("/")
     partition, _, offset = rest.partition("/")
     if not (topic.startswith("dlq.") and partition.isdigit() and offset.isdigit()):
         raise typer.BadParameter(
             f"{place!r} is no place: write it as `liaison dlq list` does, dlq.europe/0/12"
         )
-    return topic, int(partition), int(offset)
+    return read_one(kafka, Partition(topic, int(partition)), int(offset), SystemClock())

@@ -42,25 +42,25 @@ def ledger(
 
     Example: [bold]liaison ledger --bureau FR[/]
     """
-    from deploy.topic_reading import read_to_end
     from schemas import wire
+    from schemas.clock import SystemClock
     from schemas.topics import SOURCE_REGIONS, ledger_topic
+    from stream_apps.engine import read_topics
 
     session = session_of(context)
     kafka = session.connections.kafka
     ids = session.schema_ids()
     newest: dict[bytes, dict[str, Any]] = {}
-    for message in read_to_end(
-        kafka, [ledger_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
-    ):
-        value = message.value()
+    topics = [ledger_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
+    for record in read_topics(kafka, topics, SystemClock()):
+        key, value = record.key or b"", record.value
         if value is None:
-            newest.pop(message.key() or b"", None)
+            newest.pop(key, None)
             continue
         schema = ids.by_id[wire.schema_id_of(value)]
         entry = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
         if bureau is None or entry["bureau"] == bureau:
-            newest[message.key() or b""] = entry
+            newest[key] = entry
     entries = sorted(
         newest.values(), key=lambda e: (e["bureau"], e["system"], e["lane"], e["epoch"])
     )

@@ -44,13 +44,16 @@ def print_table(
 ) -> None:
     """A table on stdout; numbers stand to the right."""
     held = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for index, name in enumerate(columns):
         numeric = bool(held) and all(isinstance(row[index], int | float) for row in held)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in held:
         table.add_row(*(_cell(value) for value in row))
-    _console(sys.stdout).print(table, markup=False)
+    console = _console(sys.stdout)
+    if title is not None:
+        console.print(f"\n{title}", markup=False, highlight=False, soft_wrap=True)
+    console.print(table, markup=False)
 
 
 def note(text: str) -> None:

@@ -1,4 +1,7 @@
-"""Questions that a statistician would ask, as SQL over the rollups."""
+"""Questions that a statistician would ask, as SQL over the rollups.
+
+No alias has a column's name: ClickHouse would take the alias in WHERE.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,19 @@ class Question:
 
 REGIONS_AND_CATEGORIES = Question(
     "Events by category and region (messages, recalls taken out)",
-    """SELECT dictGet('ref.category_labels', 'en', category) AS category,
+    """SELECT dictGet('ref.category_labels', 'en', category) AS category_label,
     sumIf(events, region = 'africa') AS africa, sumIf(events, region = 'americas') AS americas,
     sumIf(events, region = 'asia-pacific') AS asia_pacific,
     sumIf(events, region = 'europe') AS europe, sumIf(events, region = 'mena') AS mena,
     sumIf(events, region = 'global') AS general_secretariat, sum(events) AS total
 FROM agg.events_by_day
 WHERE kind != 'search'
-GROUP BY category ORDER BY total DESC""",
+GROUP BY category ORDER BY total DESC, category""",
 )
 
 OPERATIONS = Question(
     "Two operations, from the reports of the countries that took part",
-    """SELECT dictGet('ref.operation_labels', 'en', operation) AS operation,
+    """SELECT dictGet('ref.operation_labels', 'en', operation) AS operation_label,
     uniqExact(bureau) AS countries,
     toInt64(sumIf(value, measure = 'persons-arrested')) AS arrests,
     toInt64(sumIf(value, measure = 'victims-rescued')) AS victims,
@@ -43,39 +46,39 @@ GROUP BY operation ORDER BY operation DESC""",
 
 EXAMPLES = (
     Question(
-        "1. Who reports what, in Arabic: the five largest categories of each desk's region",
-        """SELECT dictGet('ref.region_labels', 'ar', region) AS region,
-    dictGet('ref.category_labels', 'ar', category) AS category, sum(events) AS events
+        "1. Who reports what, in Arabic: the two largest categories of each region",
+        """SELECT dictGet('ref.region_labels', 'ar', region) AS region_label,
+    dictGet('ref.category_labels', 'ar', category) AS category_label, sum(events) AS n
 FROM agg.events_by_day
 WHERE kind != 'search' AND region != 'global' AND category != 'uncategorised'
-GROUP BY region, category ORDER BY region, events DESC LIMIT 2 BY region""",
+GROUP BY region, category ORDER BY region, n DESC LIMIT 2 BY region""",
     ),
     Question(
         "2. Hits per million searches, by database",
-        """SELECT dictGet('ref.database_labels', 'en', database) AS database,
+        """SELECT dictGet('ref.database_labels', 'en', database) AS database_label,
     sum(events) AS searches, sumIf(events, result = 'hit') AS hits,
     round(1e6 * hits / searches, 1) AS per_million
 FROM agg.searches_by_month GROUP BY database ORDER BY searches DESC LIMIT 6""",
     ),
     Question(
         "3. Money in US dollars at the ECB's rate of the day, by measure",
-        """SELECT dictGet('ref.measure_labels', 'en', measure) AS measure,
-    sum(reports) AS reports, uniqExact(unit) AS currencies, toInt64(sum(value_usd)) AS usd
+        """SELECT dictGet('ref.measure_labels', 'en', measure) AS measure_label,
+    sum(reports) AS n, uniqExact(unit) AS currencies, toInt64(sum(value_usd)) AS usd
 FROM agg.measures_by_month
 WHERE value_usd != 0 AND operation = '' GROUP BY measure ORDER BY usd DESC""",
     ),
     Question(
         "4. What was taken back, by kind and reason",
-        """SELECT dictGet('ref.kind_labels', 'en', struck.kind) AS by, reason,
+        """SELECT dictGet('ref.kind_labels', 'en', kind) AS by_label, reason,
     count() AS events_taken_out, uniqExact(bureau) AS bureaus
-FROM raw.struck AS struck FINAL GROUP BY by, reason ORDER BY events_taken_out DESC LIMIT 8""",
+FROM raw.struck FINAL GROUP BY kind, reason ORDER BY events_taken_out DESC LIMIT 8""",
     ),
     Question(
         "5. Reporting lag by region: hours from event to record, median and 90th percentile",
-        """SELECT dictGet('ref.region_labels', 'fr', region) AS region, count() AS events,
+        """SELECT dictGet('ref.region_labels', 'fr', region) AS region_label, count() AS n,
     round(quantileExact(0.5)(lag), 2) AS median_h, round(quantileExact(0.9)(lag), 2) AS p90_h
 FROM (SELECT region, dateDiff('second', occurred_at, recorded_at) / 3600 AS lag
     FROM raw.facts WHERE event_id IS NOT NULL AND sign = 1 AND kind != 'operation_report')
-GROUP BY region ORDER BY events DESC""",
+GROUP BY region ORDER BY n DESC""",
     ),
 )

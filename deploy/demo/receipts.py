@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
-from deploy.topic_reading import read_to_end
 from schemas import wire
 from schemas.catalogue import Catalogue
+from schemas.clock import SystemClock
 from schemas.connections import KafkaConnection
 from schemas.headers import read_refusal
 from schemas.reference import Reference
 from schemas.topics import REGIONS, SOURCE_REGIONS, alerts_topic, dlq_topic, receipts_topic
+from stream_apps.engine import read_topics
 
 __all__ = ["alerts", "receipt_rows", "refusal_rows"]
 
@@ -20,9 +21,10 @@ __all__ = ["alerts", "receipt_rows", "refusal_rows"]
 def receipt_rows(kafka: KafkaConnection, reference: Reference) -> list[tuple[Any, ...]]:
     """Accounts, accepted, rejected, quarantined, missing and repeats by region."""
     schema = Catalogue.load().schema("liaison.ledger.Receipt")
+    topics = [receipts_topic(bureau) for bureau in sorted(reference.publishers)]
     last: dict[bytes, dict[str, Any]] = {}
-    for record in read_to_end(kafka, [receipts_topic(b) for b in sorted(reference.publishers)]):
-        key, value = record.key(), record.value()
+    for record in read_topics(kafka, topics, SystemClock()):
+        key, value = record.key, record.value
         if key is not None and value is not None:
             last[key] = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
     names = ("accepted", "rejected", "quarantined", "missing", "repeats")
@@ -41,9 +43,8 @@ def receipt_rows(kafka: KafkaConnection, reference: Reference) -> list[tuple[Any
 def refusal_rows(kafka: KafkaConnection) -> list[tuple[str, str, int]]:
     """Disposition, code and number of the refused records."""
     counts: Counter[tuple[str, str]] = Counter()
-    for record in read_to_end(kafka, [dlq_topic(region) for region in SOURCE_REGIONS]):
-        headers = cast("list[tuple[str, bytes | None]] | None", record.headers())
-        refusal = read_refusal(headers)
+    for record in read_topics(kafka, map(dlq_topic, SOURCE_REGIONS), SystemClock()):
+        refusal = read_refusal(record.headers)
         counts[refusal.disposition.value, refusal.code] += 1
     return [(*key, count) for key, count in sorted(counts.items(), key=lambda item: -item[1])]
 
@@ -52,8 +53,8 @@ def alerts(kafka: KafkaConnection) -> Iterator[dict[str, Any]]:
     """Each alert once, by its id."""
     schema = Catalogue.load().schema("liaison.alerts.Alert")
     seen: set[str] = set()
-    for record in read_to_end(kafka, [alerts_topic(region) for region in REGIONS]):
-        value = record.value()
+    for record in read_topics(kafka, map(alerts_topic, REGIONS), SystemClock()):
+        value = record.value
         if value is None:
             continue
         alert = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)

@@ -17,8 +17,7 @@ from schemas.errors import PermanentError
 from schemas.headers import read_refusal
 from schemas.registry import SchemaIds
 from schemas.topics import Topic
-from stream_apps.engine import Consumed, Partition, StateSource
-from stream_apps.engine.restore import read_state
+from stream_apps.engine import Consumed, read_topics
 from stream_apps.router.ledger import Account
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
     "refused_in",
 ]
 
-_READ_TIMEOUT_S = 300.0
-
 
 class TopicReader:
     """Reads whole topics, committed records only, up to where they end now."""
@@ -41,18 +38,13 @@ class TopicReader:
     def __init__(self, kafka: KafkaConnection, declared: Sequence[Topic], clock: Clock) -> None:
         self._kafka = kafka
         self._clock = clock
-        self._partitions = {topic.name: topic.partitions for topic in declared}
+        self._names = [topic.name for topic in declared]
 
     def names(self, *prefixes: str) -> list[str]:
-        return [name for name in self._partitions if name.startswith(prefixes)]
+        return [name for name in self._names if name.startswith(prefixes)]
 
     def read(self, topics: Iterable[str]) -> Iterator[Consumed]:
-        sources = [
-            StateSource(Partition(topic, number))
-            for topic in topics
-            for number in range(self._partitions[topic])
-        ]
-        return read_state(self._kafka, sources, self._clock, timeout_s=_READ_TIMEOUT_S)
+        return read_topics(self._kafka, topics, self._clock)
 
 
 def delivered_in(

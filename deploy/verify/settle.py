@@ -20,8 +20,7 @@ from schemas.topics import (
     source_topic,
 )
 from stream_apps.cutter import CUTTER_GROUP
-from stream_apps.engine import Partition
-from stream_apps.engine.restore import read_from
+from stream_apps.engine import Partition, read_from
 from stream_apps.router.worker import router_group
 
 __all__ = ["unsettled"]

@@ -1,6 +1,7 @@
 """The exactly-once loop and what a processor of it must offer; router and cutter are its users."""
 
 from stream_apps.engine.loop import LoopSettings, TransactionalLoop
+from stream_apps.engine.reading import read_from, read_one, read_state, read_topics
 from stream_apps.engine.records import Consumed, Partition, Processor, Produced, StateSource
 
 __all__ = [
@@ -11,4 +12,8 @@ __all__ = [
     "Produced",
     "StateSource",
     "TransactionalLoop",
+    "read_from",
+    "read_one",
+    "read_state",
+    "read_topics",
 ]

@@ -21,8 +21,8 @@ from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, FencedError, LiaisonError, RetryableError
 from stream_apps.engine.errors import classify, must_abort
+from stream_apps.engine.reading import read_state
 from stream_apps.engine.records import Consumed, Partition, Processor, Produced, consumed
-from stream_apps.engine.restore import read_state
 
 __all__ = ["LoopSettings", "TransactionalLoop"]
 

@@ -1,0 +1,163 @@
+"""Reading partitions up to where they end now: a processor's state on assignment, whole topics.
+
+On assignment the order matters: committed input offsets first (they wait for open transactions),
+then the state's end offset *uncommitted*, then its records *committed* until past that end. Else
+the open transaction of a zombie could hide a later state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from schemas.clock import Clock, Deadline
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError, PermanentError, RetryableError
+from stream_apps.engine.errors import classify
+from stream_apps.engine.records import Consumed, Partition, StateSource, consumed
+
+__all__ = ["read_from", "read_one", "read_state", "read_topics"]
+
+_BATCH = 1000
+_ASK_S = 10.0
+_PAUSE_S = 0.2
+
+
+def read_state(
+    kafka: KafkaConnection, sources: Sequence[StateSource], clock: Clock, *, timeout_s: float
+) -> Iterator[Consumed]:
+    """Committed records of state partitions, past their present end.
+
+    Raises:
+        RetryableError: not done within `timeout_s`.
+    """
+    deadline = Deadline.after(clock, timeout_s)
+    marks = _marks(kafka, [source.partition for source in sources], deadline)
+    ranges: dict[Partition, tuple[int, int]] = {}
+    for source in sources:
+        begin, end = marks[source.partition]
+        if source.last_offsets is not None:
+            begin = max(begin, end - source.last_offsets)
+        ranges[source.partition] = begin, end
+    return _read(kafka, ranges, deadline)
+
+
+def read_from(
+    kafka: KafkaConnection, starts: Mapping[Partition, int], clock: Clock, *, timeout_s: float
+) -> Iterator[Consumed]:
+    """Committed records from these offsets on, past the partitions' present end.
+
+    Raises:
+        RetryableError: not done within `timeout_s`.
+    """
+    deadline = Deadline.after(clock, timeout_s)
+    marks = _marks(kafka, starts, deadline)
+    ranges = {p: (max(start, marks[p][0]), marks[p][1]) for p, start in starts.items()}
+    return _read(kafka, ranges, deadline)
+
+
+def read_topics(
+    kafka: KafkaConnection, topics: Iterable[str], clock: Clock, *, timeout_s: float = 300.0
+) -> Iterator[Consumed]:
+    """All committed records of topics, each partition in its order, past their present end.
+
+    Raises:
+        ConfigurationError: a topic is not there.
+        RetryableError: not done within `timeout_s`.
+    """
+    known = AdminClient(kafka.client_config()).list_topics(timeout=_ASK_S).topics
+    partitions: list[Partition] = []
+    for topic in topics:
+        if topic not in known:
+            raise ConfigurationError(
+                f"there is no topic {topic}: run `liaison provision`", code="no-topic"
+            )
+        partitions += [Partition(topic, number) for number in known[topic].partitions]
+    return read_from(kafka, dict.fromkeys(partitions, 0), clock, timeout_s=timeout_s)
+
+
+def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: Clock) -> Consumed:
+    """The committed record at one place.
+
+    Raises:
+        PermanentError: there is none.
+    """
+    record = next(read_from(kafka, {partition: offset}, clock, timeout_s=30.0), None)
+    if record is None or record.offset != offset:
+        raise PermanentError(
+            f"there is no record at {partition.topic}/{partition.partition}/{offset}: "
+            "list those there are",
+            code="no-record",
+        )
+    return record
+
+
+def _read(
+    kafka: KafkaConnection, ranges: Mapping[Partition, tuple[int, int]], deadline: Deadline
+) -> Iterator[Consumed]:
+    open_ends = {p: end for p, (begin, end) in ranges.items() if end > begin}
+    if not open_ends:
+        return
+    consumer = Consumer(
+        kafka.consumer_config("liaison-reading", enable_partition_eof=True, fetch_wait_max_ms=10)
+    )
+    try:
+        consumer.assign([TopicPartition(*p, ranges[p][0]) for p in open_ends])
+        while open_ends:
+            if deadline.expired():
+                raise RetryableError(
+                    f"{sorted(open_ends)} could not be read to the end in time: "
+                    "is a transaction hanging?"
+                )
+            for message in consumer.consume(_BATCH, 0.2):
+                error = message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    raise classify(KafkaException(error), f"reading {message.topic()}")
+                where = Partition(str(message.topic()), message.partition() or 0)
+                reached = message.offset() or 0
+                if error is None:
+                    if where not in open_ends:
+                        continue
+                    yield consumed(message)
+                    reached += 1
+                if reached >= open_ends.get(where, 0):
+                    open_ends.pop(where, None)
+    finally:
+        consumer.close()
+
+
+def _marks(
+    kafka: KafkaConnection, partitions: Iterable[Partition], deadline: Deadline
+) -> dict[Partition, tuple[int, int]]:
+    """First and uncommitted end offset of each."""
+    admin = AdminClient(kafka.client_config())
+    wanted = list(dict.fromkeys(partitions))
+    first = _offsets(admin, wanted, OffsetSpec.earliest(), deadline)  # type: ignore[no-untyped-call]
+    last = _offsets(admin, wanted, OffsetSpec.latest(), deadline)  # type: ignore[no-untyped-call]
+    return {partition: (first[partition], last[partition]) for partition in wanted}
+
+
+def _offsets(
+    admin: AdminClient, partitions: Sequence[Partition], spec: OffsetSpec, deadline: Deadline
+) -> dict[Partition, int]:
+    """Asked for until every partition has a leader that answers."""
+    found: dict[Partition, int] = {}
+    while len(found) < len(partitions):
+        asked = {TopicPartition(*p): spec for p in partitions if p not in found}
+        futures = admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ASK_S
+        )
+        failure: Exception | None = None
+        for at, future in futures.items():
+            try:
+                found[Partition(at.topic, at.partition)] = future.result(_ASK_S * 2).offset
+            except (KafkaException, TimeoutError) as error:
+                failure = error
+        if failure is not None:
+            known = classify(failure, "asking where partitions end")
+            if not isinstance(known, RetryableError) or deadline.expired():
+                raise known from failure
+            deadline.clock.sleep(_PAUSE_S)
+    return found
