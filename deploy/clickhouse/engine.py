@@ -24,6 +24,10 @@ from schemas.errors import ConfigurationError
 
 __all__ = ["Engine", "Job", "Result"]
 
+MAIN_DATABASE = "main"
+"""Where unqualified names are: chDB's own `default` also looks into folders, and so refuses every
+name in it to a user without the right to files. It can't be replaced without losing its tables."""
+
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -95,7 +99,7 @@ class Engine:
         for left_over in incoming.iterdir():
             left_over.unlink()
         engine._check(limits)
-        engine._plain_default_database(store / "metadata")
+        engine._ask(f"CREATE DATABASE IF NOT EXISTS {MAIN_DATABASE}")
         return engine
 
     def _check(self, limits: ServiceLimits) -> None:
@@ -111,23 +115,6 @@ class Engine:
         self.version = self._ask("SELECT version()").strip()
         names = self._ask("SELECT lower(name) FROM system.formats").split()
         self.formats = frozenset((*names, "null"))
-
-    def _plain_default_database(self, metadata: Path) -> None:
-        """A database `default` as a server's, in place of chDB's, which also looks into folders.
-
-        Detached and never dropped: dropping would take its tables along. One that never had a table
-        has no folder, and the engine can't attach it again: there is nothing in it, so it is made
-        anew.
-        """
-        engine = self._ask("SELECT engine FROM system.databases WHERE name = 'default'").strip()
-        if engine != "Overlay":
-            return
-        self._spare.query("DETACH DATABASE default")
-        if (metadata / "default").exists():
-            self._spare.query("ATTACH DATABASE default")
-        else:
-            (metadata / "default.sql").unlink(missing_ok=True)
-            self._spare.query("CREATE DATABASE default ENGINE = Atomic")
 
     def _ask(self, sql: str) -> str:
         return bytes(self._spare.query(sql, "TSVRaw").bytes()).decode()
@@ -145,8 +132,7 @@ class Engine:
 
     def _run_on(self, handle: Any, job: Job) -> Result:
         statement = job.statement
-        if job.database:
-            handle.query("USE `{}`".format(job.database.replace("\\", "\\\\").replace("`", "\\`")))
+        handle.query(f"USE {_database(job.database)}")
         settings = dict(job.settings)
         if job.read_only and settings.get("readonly", "0") == "0":
             settings["readonly"] = "2"
@@ -200,6 +186,13 @@ def _lock(home: Path, data_dir: Path) -> IO[str]:
             code="data-dir-locked",
         ) from error
     return file
+
+
+def _database(name: str) -> str:
+    if name in ("", "default"):
+        return MAIN_DATABASE
+    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
 
 
 def _assignment(name: str, value: str) -> str:

@@ -61,7 +61,7 @@ class ClickHouseProcess:
             if line.startswith("clickhouse ready on "):
                 self.port = int(line.rsplit(":", 1)[1])
                 return self
-        self._process.wait()
+        self._reap()
         raise AssertionError(f"the service did not start: {''.join(said)}")
 
     def kill(self) -> None:

@@ -91,10 +91,13 @@ def test_a_request_s_settings_and_database_are_its_own(
 ) -> None:
     sql = "SELECT getSetting('max_threads'), currentDatabase()"
     usual = client.query(sql).result_rows
-    assert client.query(sql, settings={"max_threads": 7}).result_rows == [(7, "default")]
+    assert client.query(sql, settings={"max_threads": 7}).result_rows == [(7, "main")]
     inside = service.connection.client(database="test")
     assert inside.query("SELECT currentDatabase()").result_rows == [("test",)]
     inside.close()
+    named = service.connection.client(database="default")
+    assert named.query("SELECT currentDatabase()").result_rows == [("main",)]
+    named.close()
     assert client.query(sql).result_rows == usual
 
 
