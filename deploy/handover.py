@@ -7,6 +7,7 @@ outbox, named after its bureau and system, so that two bureaus' commands never w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,7 @@ from producers import Outbox, Publisher, Sender, reconcile_with_ledger
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
-from schemas.errors import RetryableError
+from schemas.errors import ConfigurationError, RetryableError
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
 
@@ -24,10 +25,21 @@ __all__ = ["Handover", "open_handover", "outbox_file", "outbox_files"]
 
 _SUFFIX = ".outbox"
 _STEP_S = 0.1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}\Z")
 
 
 def outbox_file(folder: Path, name: str) -> Path:
-    """The outbox of that name: `<bureau>.<system>`, or a command's that serves many bureaus."""
+    """The outbox of that name: `<bureau>.<system>`, or a command's that serves many bureaus.
+
+    Raises:
+        ConfigurationError: a name that is no file's.
+    """
+    if not _NAME.match(name):
+        raise ConfigurationError(
+            f"{name!r} can't name an outbox: a bureau is two letters, a system 1 to 40 of "
+            "a-z 0-9 . _ -",
+            code="bad-system",
+        )
     return folder / f"{name}{_SUFFIX}"
 
 

@@ -14,6 +14,8 @@ from deploy.cli.printing import time_text
 from deploy.cli.session import session_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sinks.desk import Item
 
 __all__ = ["app", "duration_ms"]
@@ -125,7 +127,7 @@ def _line(item: Item) -> str:
         what = f"{item.kind}/{told['subtype']}" if told["subtype"] else item.kind
         marks = " STRUCK" if item.struck else ""
         return (
-            f"{time_text(int(told['recorded_at']))}  {told['urgency']:<8} {item.bureau}  "
+            f"{_moment(told['recorded_at'])}  {told['urgency']:<8} {item.bureau}  "
             f"{what:<28} {', '.join(told['categories']):<32} score {told['score']:>3}  "
             f"{item.event_id}{marks}"
         )
@@ -135,3 +137,7 @@ def _line(item: Item) -> str:
             f"{item.strike.reason:<28} {item.event_id}"
         )
     return f"unreadable {item.position.topic}/{item.position.offset}: {item.reason}"
+
+
+def _moment(recorded_at: datetime) -> str:
+    return time_text(int(recorded_at.timestamp() * 1000))

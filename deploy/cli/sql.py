@@ -13,6 +13,7 @@ from deploy.cli.session import session_of
 __all__ = ["sql"]
 
 _SHOWN_ROWS = 1000
+_LONGEST_ERROR = 600
 
 
 def sql(
@@ -65,4 +66,12 @@ def _asked(at: Any, text: str, text_format: str | None) -> Any:
             f"ClickHouse at {at.host}:{at.port} can't be reached: {error}", code="clickhouse-away"
         ) from error
     except ClickHouseError as error:
-        raise PermanentError(f"ClickHouse refused it: {error}", code="sql") from error
+        raise PermanentError(
+            f"ClickHouse refused it: {_server_s_words(error)}", code="sql"
+        ) from error
+
+
+def _server_s_words(error: Exception) -> str:
+    """What the server said, without the client's frame around it."""
+    words = str(error).partition("server response: ")[2] or str(error)
+    return words.partition(" (for url ")[0][:_LONGEST_ERROR]

@@ -27,7 +27,8 @@ def up(
     """Start the whole embedded stack and keep it running until Ctrl-C.
 
     Kafka, registry, ClickHouse service, both routers, cutter, loader and surge detection, on free
-    loopback ports. Whoever dies is named and started again. State survives a stop.
+    loopback ports. Whoever dies is named and started again. State survives a stop. Ctrl-C or
+    SIGTERM, once all is up, is the orderly end (exit code 0).
 
     Example: [bold]liaison --data-dir /var/lib/liaison up[/]
     """
@@ -44,7 +45,10 @@ def up(
         else:
             addresses_table(stack)
             note("Ctrl-C ends everything. In another terminal: liaison simulate, liaison ledger")
-        stack.wait()
+        try:
+            stack.wait()
+        except KeyboardInterrupt:
+            note("stopping: workers first, servers after them")
 
 
 def addresses_table(stack: RunningStack) -> None:
