@@ -15,9 +15,9 @@ __all__ = ["burst"]
 
 _REGION = "asia-pacific"
 _CATEGORY = "cyber-scam-centres"
-_BASELINE_WINDOWS = 5
+_BASELINE_WINDOWS = 6
 _ORDINARY = 4
-_WAVE = 80
+_WAVE = 400
 
 
 def burst(handover: Handover, reference: Reference, clock: Clock, *, window_s: int) -> int:

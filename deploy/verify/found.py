@@ -89,9 +89,11 @@ def ledger_entries(reader: TopicReader, catalogue: Catalogue) -> dict[AccountPla
     entries: dict[AccountPlace, Account] = {}
     for record in reader.read(reader.names("ledger.")):
         assert record.key is not None
-        assert record.value is not None
-        entry = wire.decode(schema.plain, record.value, offset=wire.FRAME_BYTES)
         place = (record.topic, record.partition, record.key.decode())
+        if record.value is None:
+            entries.pop(place, None)
+            continue
+        entry = wire.decode(schema.plain, record.value, offset=wire.FRAME_BYTES)
         entries[place] = Account.from_record(entry)
     return entries
 

@@ -36,8 +36,11 @@ from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import LANES, SOURCE_REGIONS, STRIKES, declared_topics, source_topic
 from stream_apps.router.ledger import UNATTRIBUTED, Account
+from stream_apps.router.refusals import INTERNAL, UNKNOWN_SCHEMA
 
 __all__ = ["verify"]
+
+_OUR_DELAY = frozenset({UNKNOWN_SCHEMA.code, INTERNAL.code})
 
 
 def verify(
@@ -63,19 +66,25 @@ def verify(
         )
     declared = declared_topics(reference.publishers, (*reference.categories, "uncategorised"))
     reader = TopicReader(kafka, declared, clock)
+    refused, odd = refused_in(reader)
+    our_delay = {
+        (topic, partition, offset): code
+        for topic, partition, offset, code in refused
+        if code in _OUR_DELAY
+    }
     expected = Recount()
     for lane in LANES:
         progress(f"recounting the {lane} lane")
         recount(
             reader.read(source_topic(region, lane) for region in SOURCE_REGIONS),
             lane, expected, reference=reference, catalogue=catalogue, ids=ids,
+            our_delay=our_delay,
         )  # fmt: skip
     progress("reading desks and bureaus' topics")
     delivered, unreadable = delivered_in(reader, ids)
     verdict.differences += unreadable
     verdict.differences += differences("delivered", expected.delivered, delivered)
     progress("reading dead letters, strikes and ledger")
-    refused, odd = refused_in(reader)
     verdict.differences += odd
     verdict.differences += differences("dead letters", expected.refused, refused)
     strikes = {record.key for record in reader.read([STRIKES]) if record.key is not None}

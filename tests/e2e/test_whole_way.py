@@ -1,0 +1,231 @@
+"""From a bureau's hand to a desk and to SQL, with processes killed on the way; then the verifier.
+
+The tests share one stack and run in this order; the last ones damage it on purpose.
+"""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import chain
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from deploy.handover import open_handover, outbox_file
+from producers.simulator import Mix, Simulator, operation_reports, play
+from schemas.clock import SystemClock
+from schemas.ids import uuid7
+from schemas.models import Arrest, Measure, Recall, Report, Seizure, Supersedes
+from schemas.topics import desk_topic
+from tests.conftest import Stack
+from tests.e2e.world import World
+from tests.worker_processes import WorkerProcess
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+REAL_LIST = Path(os.environ.get("LIAISON_REAL_DATA", "")) / "un" / "UN_consolidated.xml"
+SAMPLE_LIST = Path(__file__).parent.parent / "unit" / "producers" / "un_list_sample.xml"
+
+
+@pytest.fixture(scope="module")
+def world(stack: Stack, pipeline: dict[str, WorkerProcess]) -> World:
+    assert pipeline
+    return World(stack)
+
+
+def an_arrest(**fields: object) -> Arrest:
+    return Arrest.model_validate({"category": "drug-trafficking", **fields})
+
+
+def new_id() -> UUID:
+    return uuid7(SystemClock().now_ms())
+
+
+def test_a_simulated_day_arrives_whole(world: World) -> None:
+    stack = world.stack
+    start = datetime.now(UTC) - timedelta(days=2)
+    mix = Mix.of("year", 1500, searches=4000, span=timedelta(days=1))
+    path = outbox_file(world.session.outbox_folder, "simulator")
+    with open_handover(path, stack.kafka, stack.ids) as handover:
+        played = play(
+            chain(operation_reports(stack.reference), Simulator(stack.reference, 11, start, mix)),
+            handover.outbox,
+            handover.sender,
+            stack.kafka,
+            publisher=handover.publisher,
+            reference=stack.reference,
+            clock=SystemClock(),
+        )
+    verdict = world.verify()
+    assert [difference.text() for difference in verdict.differences] == []
+    assert verdict.counts["records in source topics"] == played.records
+    assert verdict.counts["repeats dropped"] == played.repeats.total() > 0
+    assert verdict.counts["refused"] >= played.unparsable.total() > 0
+    assert verdict.counts["handed over (outboxes)"] == played.events
+    ((searches,),) = world.sql("SELECT sum(events) FROM agg.searches_by_month")
+    assert int(searches) == 4000
+
+
+def test_the_published_figures_of_two_operations_come_out(world: World) -> None:
+    rows = world.sql(
+        "SELECT operation, measure, uniqExact(bureau), sum(value) FROM agg.measures_by_month "
+        "WHERE operation != '' GROUP BY operation, measure"
+    )
+    figures = {(operation, measure): (int(n), int(v)) for operation, measure, n, v in rows}
+    assert figures["haechi-iv", "persons-arrested"] == (34, 3500)
+    assert figures["haechi-iv", "accounts-blocked"] == (34, 82112)
+    assert figures["haechi-iv", "amount-seized"] == (34, 300_000_000)
+    assert figures["storm-makers-ii", "persons-arrested"] == (27, 281)
+    assert figures["storm-makers-ii", "victims-rescued"] == (27, 149)
+
+
+def test_kill_9_of_the_router_between_produce_and_commit_loses_and_doubles_nothing(
+    world: World,
+) -> None:
+    deadline = time.monotonic() + 90
+    sent = 0
+    with world.faulty("router_between_produce_and_commit") as faulty:
+        while faulty.poll() is None and time.monotonic() < deadline:
+            for bureau in ("FR", "JP", "BR", "KE", "EG", "DE", "IN", "US"):
+                world.publish(bureau, an_arrest(case_ref="router"))
+                sent += 1
+    assert faulty.returncode == -signal.SIGKILL
+    world.assert_no_difference()
+    assert sent > 0
+
+
+def test_kill_9_of_the_loader_between_insert_and_mark_counts_nothing_twice(
+    world: World, pipeline: dict[str, WorkerProcess]
+) -> None:
+    pipeline["loader"].kill()
+    event = an_arrest(case_ref="loader")
+    world.publish("FR", event)
+    world.killed_at("loader_between_insert_and_mark")
+    assert world.events_that_count(event.event_id) == 1
+    pipeline["loader"].start()
+    world.assert_no_difference()
+    assert world.events_that_count(event.event_id) == 1
+
+
+def test_kill_9_of_the_publisher_between_outbox_and_broker_loses_nothing(world: World) -> None:
+    assert world.killed_at("publisher_between_outbox_and_broker") == "50"
+    path = outbox_file(world.session.outbox_folder, "killed")
+    with open_handover(path, world.stack.kafka, world.stack.ids) as handover:
+        handover.finish(60)
+    world.assert_no_difference()
+    ((arrived,),) = world.sql("SELECT count() FROM raw.facts WHERE system = 'killed'")
+    assert arrived == 50
+
+
+def test_an_event_recalled_before_or_after_it_lands_does_not_count(world: World) -> None:
+    early, late, kept = (an_arrest(event_id=new_id()) for _ in range(3))
+
+    def recall(event: Arrest) -> Recall:
+        target = Supersedes(event_id=event.event_id, bureau="SE", kind="arrest")
+        return Recall(subtype="error", supersedes=target)
+
+    world.publish("SE", recall(early))
+    world.settle()
+    world.publish("SE", early, late, kept)
+    world.settle()
+    world.publish("SE", recall(late))
+    world.assert_no_difference()
+    assert world.events_that_count(early.event_id, late.event_id) == 0
+    assert world.events_that_count(kept.event_id) == 1
+    delivered, _ = world.read_desk("europe", ["drug-trafficking"])
+    struck = {item.event_id: item.struck for item in delivered if item.bureau == "SE"}
+    assert struck[str(early.event_id)]
+    assert struck[str(late.event_id)]
+    assert not struck[str(kept.event_id)]
+
+
+def test_a_recall_strikes_a_whole_chain_of_corrections(world: World) -> None:
+    money = (Measure(measure="amount-seized", value=Decimal(100), unit="EUR"),)
+    first = Seizure(category="drug-trafficking", measures=money)
+    second = Seizure(
+        category="drug-trafficking", measures=money, root=first.event_id,
+        supersedes=Supersedes(event_id=first.event_id, bureau="PT", kind="seizure"),
+    )  # fmt: skip
+    world.publish("PT", first, second)
+    world.settle()
+    assert world.events_that_count(first.event_id, second.event_id) == 1
+    target = Supersedes(event_id=second.event_id, bureau="PT", kind="seizure")
+    world.publish("PT", Recall(subtype="error", root=first.event_id, supersedes=target))
+    world.assert_no_difference()
+    assert world.events_that_count(first.event_id, second.event_id) == 0
+
+
+def test_a_replay_from_the_dead_letters_done_twice_counts_once(
+    world: World, pipeline: dict[str, WorkerProcess]
+) -> None:
+    pipeline["router-message"].stop()
+    report = Report(subtype="modus-operandi", category="cybercrime", title="e2e")
+    with world.faulty("router_that_does_not_know_reports") as old:
+        world.publish("FI", report)
+        world.settle()
+        old.terminate()
+        assert old.wait(30) == 0
+    pipeline["router-message"].start()
+    listed = world.liaison("dlq", "list", "--code", "unknown-schema", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.count("unknown-schema") == 1
+    for _ in range(2):
+        replayed = world.liaison("dlq", "replay", "--code", "unknown-schema")
+        assert replayed.returncode == 0, replayed.stderr
+    world.assert_no_difference()
+    assert world.events_that_count(report.event_id) == 1
+    delivered, _ = world.read_desk("europe", ["cybercrime"])
+    assert [item.event_id for item in delivered].count(str(report.event_id)) == 1
+
+
+def test_the_same_un_list_imported_twice_changes_nothing(world: World) -> None:
+    real = REAL_LIST.is_file()
+    file = REAL_LIST if real else SAMPLE_LIST
+    first = world.liaison("import", "un-list", str(file), "--json")
+    second = world.liaison("import", "un-list", str(file), "--json")
+    assert second.returncode == first.returncode, second.stderr
+    assert '"new": 0' in second.stdout
+    world.assert_no_difference()
+    ((notices,),) = world.sql(
+        "SELECT sum(sign * events) FROM raw.facts WHERE system = 'un-list' AND kind = 'notice'"
+    )
+    assert notices == 1003 if real else notices > 0
+
+
+@pytest.mark.skipif(not REAL_LIST.is_file(), reason="LIAISON_REAL_DATA is not set: no real UN list")
+def test_the_real_un_list_is_1003_notices_in_sql(world: World) -> None:
+    rows = world.sql(
+        "SELECT subtype, sum(events) FROM agg.events_by_month WHERE bureau = 'XP' "
+        "AND kind = 'notice' AND subtype = 'unsc-special' GROUP BY subtype"
+    )
+    assert [(subtype, int(n)) for subtype, n in rows] == [("unsc-special", 1003)]
+
+
+def test_verify_finds_a_row_deleted_by_hand(world: World) -> None:
+    event = an_arrest()
+    world.publish("CH", event)
+    world.settle()
+    world.command(
+        f"ALTER TABLE raw.facts DELETE WHERE event_id = '{event.event_id}' "
+        "SETTINGS mutations_sync = 2"
+    )
+    verdict = world.verify()
+    month = datetime.now(UTC).strftime("%Y-%m")
+    found = {(d.check, d.where) for d in verdict.differences}
+    assert ("Σ sign·events", f"arrest CH {month}") in found
+    assert ("Σ events", "raw.facts") in found
+
+
+def test_verify_finds_a_record_missing_from_a_desk(world: World) -> None:
+    topic = desk_topic("europe", "drug-trafficking")
+    admin = AdminClient(world.stack.kafka.client_config())
+    for future in admin.delete_records([TopicPartition(topic, 0, 1)]).values():
+        future.result()
+    verdict = world.verify()
+    missing = [d for d in verdict.differences if d.check == "delivered" and topic in d.where]
+    assert [(d.expected, d.found) for d in missing] == [(1, 0)]
