@@ -5,6 +5,10 @@ its region's state, send the alerts it shows and wait for them, write the state 
 wait for its changelog. A crash anywhere repeats the record from the state before it, so it repeats
 the same alert ids and the same state.
 
+Only the record that follows on what is counted is counted (see `driver`); any other is read again
+in its turn. Each worker so goes along the one possible sequence of states, whatever was lost,
+repeated or written late around a rebalance.
+
 A record that can't be counted goes to the dead-letter queue of its region, and the state moves past
 it. A failure of Kafka is never a record's fault: it is handed to `on_failure`, the record stays
 unacknowledged, and whoever runs the application stops it.
@@ -33,13 +37,14 @@ from schemas.topics import (
     alerts_topic,
     dlq_topic,
 )
-from stream_apps.surge.driver import CommittingApp
+from stream_apps.surge.driver import CommittingApp, Source
 from stream_apps.surge.windows import RegionState, Surge, SurgeSettings
 
 __all__ = ["SurgeCounter", "SurgeTopics"]
 
 _TABLE = "windows"
 _STAGE = "surge"
+_LOOK_EVERY_S = 1.0
 _MINI_BLOCK = "liaison.facts.FactMiniBlock"
 _ALERT = "liaison.alerts.Alert"
 
@@ -109,7 +114,7 @@ class SurgeCounter:
             value_type=bytes,
             help="Counts of the last windows, one value a region.",
         )
-        app.next_offset = self.next_offset
+        app.source = Source(topics.facts, self.next_offset)
         facts = app.topic(
             topics.facts,
             partitions=len(SOURCE_REGIONS),
@@ -120,15 +125,12 @@ class SurgeCounter:
             allow_empty=True,
         )
         app.agent(facts, name="count-facts")(self._count_all)
+        app.timer(_LOOK_EVERY_S)(self._look_for_lost)
+        self._seen: dict[int, tuple[int | None, int]] = {}
 
-    def next_offset(self, topic: str, partition: int) -> int | None:
-        """Where the restored table wants its source to be read from."""
-        if topic != self._topics.facts:
-            return None
-        packed = self._table.data.get(SOURCE_REGIONS[partition].encode())
-        if packed is None:
-            return None
-        return RegionState.unpack(packed, self._settings).counted_offset + 1
+    def next_offset(self, partition: int) -> int:
+        """Where the table wants the facts of a partition to be read from."""
+        return self._state(SOURCE_REGIONS[partition]).counted_offset + 1
 
     async def _count_all(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -140,11 +142,31 @@ class SurgeCounter:
                 await asyncio.Event().wait()
             await stream.ack(event)
 
+    async def _look_for_lost(self) -> None:
+        """Have read again what was handed out to Faust and never came here."""
+        consumer: Any = self._app.consumer
+        seen = {
+            partition: (offset, self.next_offset(partition) - 1)
+            for partition, offset in consumer.handed_out().items()
+        }
+        for partition, (offset, counted) in seen.items():
+            lost = offset is None or offset > counted
+            unmoved = self._seen.get(partition) == (offset, counted)
+            if lost and unmoved and not self._app.rebalancing:
+                _log.info("reading again", partition=partition, from_offset=counted + 1)
+                await consumer.read_again(partition, counted + 1)
+        self._seen = seen
+
     async def _count(self, event: EventT[Any]) -> None:
         message: Any = event.message
         region = SOURCE_REGIONS[message.partition]
         state = self._state(region)
-        if message.offset <= state.counted_offset:
+        consumer: Any = self._app.consumer
+        follows_on = consumer.follows_on(message, state.counted_offset)
+        if message.offset <= state.counted_offset or follows_on is None:
+            return
+        if not follows_on:
+            await consumer.read_again(message.partition, state.counted_offset + 1)
             return
         try:
             surges = state.count(message.offset, self._facts(message.value), self._settings)
@@ -160,7 +182,7 @@ class SurgeCounter:
         await self._table.acknowledged()
 
     def _state(self, region: str) -> RegionState:
-        packed = self._table.get(region.encode())
+        packed = self._table.data.get(region.encode())
         if packed is None:
             return RegionState(region, self._settings.window_ms)
         return RegionState.unpack(packed, self._settings)

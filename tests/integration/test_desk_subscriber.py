@@ -15,11 +15,10 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from schemas.models import Report
-from schemas.registry import SchemaIds, register_schemas
+from schemas.registry import SchemaIds
 from schemas.topics import STRIKES, bureau_topic, desk_topic
 from sinks.desk import (
     EXIT_GAP,
@@ -34,6 +33,7 @@ from sinks.desk import (
     Unreadable,
     tail,
 )
+from tests.conftest import Stack
 from tests.desk_records import RECORDED_MS, Record, delivered, strike_record
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -113,14 +113,9 @@ class World:
             answer.result(20)
 
 
-@pytest.fixture(scope="module")
-def ids(stack: Any) -> SchemaIds:
-    return register_schemas(stack.registry, Catalogue.load())
-
-
 @pytest.fixture
-def world(stack: Any, ids: SchemaIds, tmp_path: Path) -> Iterator[World]:
-    world = World(stack.kafka, ids, f"t{uuid.uuid4().hex[:8]}.", tmp_path / "desk.sqlite")
+def world(stack: Stack, tmp_path: Path) -> Iterator[World]:
+    world = World(stack.kafka, stack.ids, f"t{uuid.uuid4().hex[:8]}.", tmp_path / "desk.sqlite")
     topics = [world.topic(c) for c in CATEGORIES]
     topics += [world.prefix + bureau_topic("DE"), world.prefix + STRIKES]
     world.create(*topics)

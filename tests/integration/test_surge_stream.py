@@ -15,16 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection, RegistryConnection
 from schemas.headers import Disposition, read_refusal
-from schemas.registry import SchemaIds, register_schemas
+from schemas.registry import SchemaIds
 from schemas.topics import REGIONS, SOURCE_REGIONS, region_partition
 from stream_apps.surge import RegionState, SurgeSettings, SurgeTopics, alert_id
+from tests.conftest import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -197,13 +204,8 @@ class World:
         return found
 
 
-@pytest.fixture(scope="module")
-def ids(stack: Any) -> SchemaIds:
-    return register_schemas(stack.registry, Catalogue.load())
-
-
 @pytest.fixture
-def world(stack: Any, ids: SchemaIds, tmp_path: Path) -> Iterator[World]:
+def world(stack: Stack, tmp_path: Path) -> Iterator[World]:
     name = f"surge-{uuid.uuid4().hex[:8]}"
     topics = SurgeTopics(name, f"{name}.facts", f"{name}.")
     admin = AdminClient(stack.kafka.client_config())
@@ -212,7 +214,7 @@ def world(stack: Any, ids: SchemaIds, tmp_path: Path) -> Iterator[World]:
     wanted += [NewTopic(topics.dlq(region), 1, 1) for region in SOURCE_REGIONS]
     for answer in admin.create_topics(wanted).values():
         answer.result(20)
-    world = World(stack.kafka, stack.registry, ids, topics, tmp_path)
+    world = World(stack.kafka, stack.registry, stack.ids, topics, tmp_path)
     try:
         yield world
     finally:
@@ -240,6 +242,22 @@ def test_an_aborted_transaction_raises_no_count_and_the_worker_ends_when_told(
     assert worker.wait(20) == 0, world.log()
 
 
+def test_a_commit_that_ran_ahead_of_the_table_loses_no_count(world: World) -> None:
+    worker = world.start()
+    world.transaction(("europe", [fact(0, 3)]))
+    world.wait_all_counted()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0, world.log()
+    world.transaction(("europe", [fact(0, 4)]), ("mena", [fact(0, 5)]))
+    ahead = [TopicPartition(world.topics.facts, region_partition("europe"), 4)]
+    group = ConsumerGroupTopicPartitions(world.topics.app_id, ahead)
+    admin = AdminClient(world.kafka.client_config())
+    for answer in admin.alter_consumer_group_offsets([group]).values():
+        answer.result(20)
+    world.start()
+    assert totals(world.wait_all_counted()) == {"europe": 7, "mena": 5}
+
+
 def test_kill_9_midway_counts_every_fact_once(world: World) -> None:
     blocks = [(SOURCE_REGIONS[i % LAST], [fact(i // 60, 1 + i % 3)]) for i in range(600)]
     expected: Counter[str] = Counter()
@@ -248,12 +266,14 @@ def test_kill_9_midway_counts_every_fact_once(world: World) -> None:
     for first in range(0, len(blocks), 50):
         world.transaction(*blocks[first : first + 50])
     ends = world.ends()
-    for part in (0.15, 0.5):
+    # The second is killed while a third shares the partitions with it.
+    for part, companions in ((0.15, 0), (0.5, 1)):
         worker = world.start()
+        for _ in range(companions):
+            world.start()
         world.wait_counted_offsets(int(part * sum(ends.values())))
         worker.kill()
         worker.wait()
-    world.start()
     assert totals(world.wait_all_counted()) == expected
 
 
