@@ -23,11 +23,10 @@ from tests.integration.fact_blocks import (
     FIELDS,
     WHEN,
     Fact,
-    correction_of,
     make_block,
     make_fact,
-    recall_of,
 )
+from tests.integration.landing_world import MONEY, Topic, fresh_bureau, totals
 
 
 @pytest.fixture(scope="module")
@@ -39,78 +38,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         client.close()
 
 
-class Topic:
-    """A topic of its own for a test, with offsets that grow."""
-
-    def __init__(self, lander: BlockLander) -> None:
-        self.lander = lander
-        self.topic_id = uuid.uuid4().hex
-        self._next: dict[int, int] = {}
-
-    def position(self, partition: int = 0) -> BlockPosition:
-        offset = self._next.get(partition, 0)
-        self._next[partition] = offset + 2  # transactions leave gaps
-        return BlockPosition(self.topic_id, partition, offset)
-
-    def land(self, *facts: Fact, partition: int = 0) -> BlockPosition:
-        position = self.position(partition)
-        self.lander.land(position, make_block(facts))
-        return position
-
-
 @pytest.fixture
 def topic(client: Client) -> Topic:
     return Topic(BlockLander(client, ManualClock()))
 
 
-def counted(client: Client, *facts: Fact) -> list[int]:
-    """What each of these events counts for now."""
-    return [
-        int(
-            client.query(
-                "SELECT sum(sign * events) FROM raw.facts WHERE event_id = {id:UUID} "
-                "AND bureau = {b:String}",
-                parameters={"id": fact["event_id"], "b": fact["bureau"]},
-            ).result_rows[0][0]
-        )
-        for fact in facts
-    ]
-
-
-def totals(client: Client, bureau: str) -> dict[str, Any]:
-    """A bureau's events, by each way of counting them."""
-    raw = "SELECT sum(sign * events), sum(sign * amount_usd) FROM raw.facts"
-    month = "SELECT sum(events), sum(usd) FROM agg.events_month"
-    of_raw = "SELECT sum(sign * length(measures)) FROM raw.facts"
-    measures = "SELECT sum(reports) FROM agg.measures_month"
-
-    def row(sql: str) -> Any:
-        sql = f"{sql} WHERE bureau = {{b:String}}"
-        return client.query(sql, parameters={"b": bureau}).result_rows[0]
-
-    return {
-        "raw": row(raw),
-        "month": row(month),
-        "raw measures": row(of_raw)[0],
-        "measures": row(measures)[0],
-    }
-
-
-def fresh_bureau() -> str:
-    return f"T{uuid.uuid4().hex[:8]}"
-
-
-MONEY = {
-    "measures": ["persons-arrested", "amount-seized"],
-    "measure_values": [Decimal("3.000"), Decimal("-1.500")],
-    "measure_units": ["person", "EUR"],
-    "measure_bases": ["period", "period"],
-    "measure_usd": [None, Decimal("-1.62")],
-    "amount": Decimal("-1.500"),
-    "currency": "EUR",
-    "amount_usd": Decimal("-1.62"),
-    "rate_date": date(2025, 4, 30),
-}
 MILLISECOND = timedelta(milliseconds=1)
 EDGES: list[Fact] = [
     {},
@@ -236,13 +168,6 @@ class DiesBeforeMark(BlockLander):
         raise SystemExit(f"killed before the mark of {position.token}")
 
 
-class DiesBeforeBooking(BlockLander):
-    """A loader that is killed when compensations are in and not booked."""
-
-    def _book(self, strikes: object) -> None:
-        raise SystemExit("killed before the strikes were booked")
-
-
 def test_killed_before_the_mark_the_block_counts_once(client: Client, topic: Topic) -> None:
     bureau = fresh_bureau()
     position, block = topic.position(), make_block([make_fact(bureau=bureau) for _ in range(10)])
@@ -286,119 +211,6 @@ def test_a_view_that_fails_half_way_is_healed_by_the_same_block(
         client.command("DROP TABLE agg.trap SYNC")
     topic.lander.land(position, block)
     assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 10
-
-
-@pytest.mark.parametrize("partition", [0, 1])
-def test_an_event_recalled_after_it_landed_stops_counting(
-    client: Client, topic: Topic, partition: int
-) -> None:
-    bureau = fresh_bureau()
-    event = make_fact(bureau=bureau, **MONEY)
-    later = WHEN + timedelta(days=40)
-    topic.land(event)
-    before = totals(client, bureau)
-    recall = recall_of(event, recorded_at=later)
-    topic.land(recall, partition=partition)
-    assert counted(client, event, recall) == [0, 1]
-    after = totals(client, bureau)
-    assert after["raw"] == after["month"] == (1, 0)
-    assert after["measures"] == after["raw measures"] == 0
-    assert before["raw"] == before["month"] == (1, Decimal("-1.62"))
-    negative = client.query(
-        f"SELECT {', '.join(FIELDS)} FROM raw.facts WHERE event_id = {{id:UUID}} AND sign = -1",
-        parameters={"id": event["event_id"]},
-    ).result_rows
-    assert [dict(zip(FIELDS, row, strict=True)) for row in negative] == [
-        event | {"sign": -1, "recorded_at": later}
-    ]
-
-
-def test_an_event_recalled_before_it_landed_never_counts(client: Client, topic: Topic) -> None:
-    event = make_fact(bureau=fresh_bureau(), recorded_at=WHEN + timedelta(days=40))
-    topic.land(recall_of(event), partition=1)
-    topic.land(event)
-    assert counted(client, event) == [0]
-    recorded = client.query(
-        "SELECT DISTINCT recorded_at FROM raw.facts WHERE event_id = {id:UUID}",
-        parameters={"id": event["event_id"]},
-    ).result_rows
-    assert recorded == [(event["recorded_at"],)]
-
-
-def test_an_event_and_its_recall_may_be_in_one_block(client: Client, topic: Topic) -> None:
-    event = make_fact(bureau=fresh_bureau())
-    topic.land(event, recall_of(event))
-    assert counted(client, event) == [0]
-
-
-def test_a_correction_strikes_what_it_corrects_and_counts_itself(
-    client: Client, topic: Topic
-) -> None:
-    first = make_fact(bureau=fresh_bureau())
-    second = correction_of(first)
-    third = correction_of(second)
-    topic.land(first)
-    topic.land(third)
-    assert counted(client, first, third) == [1, 1]
-    topic.land(second)
-    assert counted(client, first, second, third) == [0, 0, 1]
-
-
-def test_a_recall_strikes_the_whole_chain_also_what_comes_later(
-    client: Client, topic: Topic
-) -> None:
-    first = make_fact(bureau=fresh_bureau())
-    second = correction_of(first)
-    topic.land(first, second)
-    recall = recall_of(second)
-    topic.land(recall, partition=1)
-    assert counted(client, first, second, recall) == [0, 0, 1]
-    third = correction_of(second)
-    topic.land(third)
-    assert counted(client, first, second, third, recall) == [0, 0, 0, 1]
-
-
-def test_a_recall_twice_strikes_once(client: Client, topic: Topic) -> None:
-    event = make_fact(bureau=fresh_bureau())
-    topic.land(event)
-    topic.land(recall_of(event))
-    topic.land(recall_of(event), partition=1)
-    assert counted(client, event) == [0]
-
-
-def test_killed_before_the_strike_was_booked_it_strikes_once(client: Client, topic: Topic) -> None:
-    event = make_fact(bureau=fresh_bureau())
-    topic.land(event)
-    position, block = topic.position(), make_block([recall_of(event)])
-    with pytest.raises(SystemExit):
-        DiesBeforeBooking(client, ManualClock()).land(position, block)
-    assert counted(client, event) == [0]
-    topic.lander.land(position, block)
-    topic.land(recall_of(event))
-    assert counted(client, event) == [0]
-
-
-def test_another_bureau_s_event_of_the_same_id_stays(client: Client, topic: Topic) -> None:
-    event = make_fact(bureau=fresh_bureau())
-    namesake = event | {"bureau": fresh_bureau()}
-    topic.land(event, namesake)
-    topic.land(recall_of(event))
-    assert counted(client, event, namesake) == [0, 1]
-
-
-def test_the_general_secretariat_may_recall_for_a_bureau(client: Client, topic: Topic) -> None:
-    event = make_fact(bureau=fresh_bureau())
-    topic.land(event)
-    topic.land(recall_of(event, bureau="XP"))
-    assert counted(client, event) == [0]
-
-
-def test_many_recalls_in_one_block_are_all_applied(client: Client, topic: Topic) -> None:
-    bureau = fresh_bureau()
-    events = [make_fact(bureau=bureau) for _ in range(60)]
-    topic.land(*events)
-    topic.land(*(recall_of(event) for event in events[:40]))
-    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 20 + 40
 
 
 def test_an_exercise_is_kept_out_of_the_statistics(client: Client, topic: Topic) -> None:

@@ -1,0 +1,133 @@
+"""The service as a process: accounts, kill -9, a clean stop, a directory or port that is taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import clickhouse_connect
+import httpx
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from tests.integration.clickhouse_process import ClickHouseProcess
+
+
+def post(service: ClickHouseProcess, content: bytes = b"", **params: str) -> httpx.Response:
+    return httpx.post(
+        f"http://127.0.0.1:{service.port}/", params=params, content=content, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
+    passwords = {
+        "LIAISON_CLICKHOUSE_PASSWORD": "right:with:colons",
+        "LIAISON_CLICKHOUSE_READER_PASSWORD": "reads",
+    }
+    with ClickHouseProcess(tmp_path_factory.mktemp("guarded"), environment=passwords) as process:
+        yield process
+
+
+class TestAccounts:
+    def test_each_way_of_naming_an_account_works(self, guarded: ClickHouseProcess) -> None:
+        url = f"http://127.0.0.1:{guarded.port}/?query=SELECT+1"
+        password = "right:with:colons"
+        answers = [
+            httpx.get(url, auth=("default", password)),
+            httpx.get(url, headers={"X-ClickHouse-User": "default", "X-ClickHouse-Key": password}),
+            httpx.get(f"{url}&user=default&password={password}"),
+        ]
+        assert [answer.text for answer in answers] == ["1\n"] * 3
+        client = guarded.connection.client()
+        assert client.command("SELECT 1") == 1
+        client.close()
+
+    @pytest.mark.parametrize(
+        "credentials", [None, ("default", ""), ("default", "wrong"), ("other", "reads")]
+    )
+    def test_others_are_refused(
+        self, guarded: ClickHouseProcess, credentials: tuple[str, str] | None
+    ) -> None:
+        url = f"http://127.0.0.1:{guarded.port}/?query=SELECT+1"
+        answer = httpx.get(url, auth=credentials) if credentials else httpx.get(url)
+        assert answer.status_code == 403
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "516"
+        assert httpx.get(f"http://127.0.0.1:{guarded.port}/ping").status_code == 200
+
+    def test_the_reader_reads_and_can_not_write(self, guarded: ClickHouseProcess) -> None:
+        client = clickhouse_connect.get_client(
+            host="127.0.0.1", port=guarded.port, username="reader", password="reads"
+        )
+        assert client.command("SELECT 1") == 1
+        assert client.query("SELECT 1", settings={"max_threads": 1}).row_count == 1
+        for sql in ("CREATE DATABASE x", "CREATE TABLE t (a Int8) ENGINE = Memory"):
+            with pytest.raises(DatabaseError) as caught:
+                client.command(sql)
+            assert caught.value.code == 164
+        with pytest.raises(DatabaseError):
+            client.command("CREATE DATABASE x", settings={"readonly": 0})
+        client.close()
+
+
+class TestLife:
+    def test_acknowledged_inserts_survive_kill_9(self, tmp_path: Path) -> None:
+        service = ClickHouseProcess(tmp_path / "data")
+        acknowledged = 0
+        with service:
+            client = service.connection.client()
+            client.command("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+            timer = threading.Timer(1.0, service.kill)
+            timer.start()
+            try:
+                for number in range(1_000_000):
+                    client.insert("t", [[number]], ["a"])
+                    acknowledged += 1
+            except DatabaseError:
+                pass
+            timer.join()
+            client.close()
+        with service:
+            client = service.connection.client()
+            found = client.query("SELECT count(), countIf(a < {n:UInt64}) FROM t",
+                                 parameters={"n": acknowledged}).result_rows[0]  # fmt: skip
+            client.close()
+        assert acknowledged > 0
+        assert found[1] == acknowledged
+        assert found[0] in (acknowledged, acknowledged + 1)
+
+    def test_a_stop_is_clean_even_while_a_query_runs(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data") as service:
+            thread = threading.Thread(
+                target=lambda: _ignoring_cut(
+                    service,
+                    b"SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1",
+                )
+            )
+            thread.start()
+            assert post(service, b"SELECT 1").text == "1\n"
+            assert service.stop() == 0
+            thread.join()
+
+    def test_a_second_start_on_the_same_directory_says_why(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data") as service:
+            second = ClickHouseProcess(tmp_path / "data").launch()
+            said, _ = second.communicate(timeout=60)
+            assert second.returncode == 2
+            assert "data-dir-locked: Another process has" in said
+            assert post(service, b"SELECT 1").text == "1\n"
+
+    def test_a_taken_port_is_named(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "one") as service:
+            second = ClickHouseProcess(tmp_path / "two", port=service.port).launch()
+            said, _ = second.communicate(timeout=60)
+            assert second.returncode == 2
+            assert f"Port {service.port} on 127.0.0.1 is taken" in said
+
+
+def _ignoring_cut(service: ClickHouseProcess, sql: bytes) -> None:
+    try:
+        post(service, sql)
+    except httpx.HTTPError:
+        return
