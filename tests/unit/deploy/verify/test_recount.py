@@ -1,0 +1,73 @@
+"""The verifier's arithmetic: what counts after recalls, and how differences are named."""
+
+from collections import Counter
+from typing import Any
+
+from deploy.verify.difference import differences
+from deploy.verify.recount import FactCounts
+
+JANUARY, FEBRUARY = 1_767_225_600_000, 1_769_904_000_000
+
+
+def a_fact(event_id: str | None, **fields: Any) -> dict[str, Any]:
+    return {
+        "event_id": event_id, "root": None, "kind": "arrest", "bureau": "FR", "events": 1,
+        "recorded_at": JANUARY, "supersedes_event_id": None, "supersedes_bureau": None, **fields,
+    }  # fmt: skip
+
+
+def recall(event_id: str, target: str, **fields: Any) -> dict[str, Any]:
+    return a_fact(
+        event_id,
+        **{
+            "kind": "recall",
+            "supersedes_event_id": target,
+            "supersedes_bureau": "FR",
+            "recorded_at": FEBRUARY,
+            **fields,
+        },
+    )
+
+
+def counted(*facts: dict[str, Any]) -> Counter[tuple[str, str, str]]:
+    counts = FactCounts()
+    for fact in facts:
+        counts.add(fact)
+    return counts.cells()
+
+
+def test_a_recall_takes_the_event_out_in_the_later_month() -> None:
+    expected = {
+        ("arrest", "FR", "2026-01"): 1,
+        ("arrest", "FR", "2026-02"): -1,
+        ("recall", "FR", "2026-02"): 1,
+    }
+    assert counted(a_fact("a"), recall("r", "a")) == expected
+    assert counted(recall("r", "a"), a_fact("a")) == expected
+
+
+def test_a_recall_of_another_bureaus_id_takes_nothing_out() -> None:
+    cells = counted(a_fact("a"), recall("r", "a", supersedes_bureau="DE"))
+    assert cells["arrest", "FR", "2026-01"] == 1
+    assert ("arrest", "FR", "2026-02") not in cells
+
+
+def test_a_correction_takes_out_the_one_and_a_recall_the_chain() -> None:
+    second = a_fact("b", root="a", supersedes_event_id="a", supersedes_bureau="FR")
+    assert counted(a_fact("a"), second) == {("arrest", "FR", "2026-01"): 1}
+    cells = counted(a_fact("a"), second, recall("r", "b", root="a", recorded_at=JANUARY))
+    assert cells == {("recall", "FR", "2026-01"): 1}
+
+
+def test_folded_searches_count_as_many_as_they_hold() -> None:
+    search = a_fact(None, kind="search", events=7)
+    assert counted(search, search) == {("search", "FR", "2026-01"): 14}
+
+
+def test_differences_name_what_is_more_less_and_absent() -> None:
+    found = list(differences("x", {("a", 1): 2, ("b", 1): 1}, {("a", 1): 3, ("c", 1): 1}))
+    assert [d.text() for d in found] == [
+        "x: a 1: expected 2, found 3",
+        "x: b 1: expected 1, found 0",
+        "x: c 1: expected 0, found 1",
+    ]
