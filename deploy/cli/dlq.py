@@ -96,7 +96,7 @@ def show(
     from schemas.headers import read_refusal
 
     session = session_of(context)
-    record = _at(session.connections.kafka, place)
+    record = _at(session, place)
     shown = _described(record, read_refusal(record.headers))
     shown["headers"] = [
         {"name": name, "value": (value or b"").decode("utf-8", "replace")}
@@ -109,7 +109,7 @@ def show(
         return
     headers = shown.pop("headers")
     event = shown.pop("event")
-    print_table(("what", "value"), list(shown.items()), title=place)
+    print_table(("what", "value"), [(k, str(v)) for k, v in shown.items()], title=place)
     print_table(("header", "value"), [(h["name"], h["value"]) for h in headers])
     if event is not None:
         print_json(event)
@@ -135,13 +135,12 @@ def replay(
     if bool(places) == bool(region or code):
         raise typer.BadParameter("name records, or --region/--code for all such, and not both")
     session = session_of(context)
-    kafka = session.connections.kafka
     if places:
-        records = [_at(kafka, place) for place in places]
+        records = [_at(session, place) for place in places]
         found = [(record, read_refusal(record.headers)) for record in records]
     else:
         found = list(_refused(session, region, code))
-    sent = _replay(kafka, found)
+    sent = _replay(session.connections.kafka, found)
     if as_json:
         print_json(sent)
     else:
@@ -240,7 +239,7 @@ def _place(record: Consumed) -> str:
     return f"{record.topic}/{record.partition}/{record.offset}"
 
 
-def _at(kafka: KafkaConnection, place: str) -> Consumed:
+def _at(session: Session, place: str) -> Consumed:
     from schemas.clock import SystemClock
     from stream_apps.engine import Partition, read_one
 
@@ -250,4 +249,5 @@ def _at(kafka: KafkaConnection, place: str) -> Consumed:
         raise typer.BadParameter(
             f"{place!r} is no place: write it as `liaison dlq list` does, dlq.europe/0/12"
         )
+    kafka = session.connections.kafka
     return read_one(kafka, Partition(topic, int(partition)), int(offset), SystemClock())

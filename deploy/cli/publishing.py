@@ -54,8 +54,8 @@ def publish(
 ) -> None:
     """Hand events over: durable in the outbox first, then sent in order.
 
-    Each line is an object with `kind` and the fields of that kind's model. The same event (by its
-    `event_id`) published again gives its first receipt and is sent once.
+    Each line is an object with `kind` and the fields of that kind's model. A line that gives its
+    `event_id` and `occurred_at` may be published again: it gets its first receipt and is sent once.
 
     Example: [bold]echo '{"kind": "seizure", "category": "drug-trafficking", "what": "cocaine"}' |
     liaison publish - --bureau FR[/]

@@ -48,10 +48,10 @@ def router(
 
     Example: [bold]liaison run router --lane search --worker 0[/]
     """
-    from stream_apps.router.worker import run_router
-
-    at = session_of(context).connections
     with stop_on_signals() as stop:
+        from stream_apps.router.worker import run_router
+
+        at = session_of(context).connections
         run_router(at.kafka, at.registry, lane=lane.value, worker=worker, stop=stop)
 
 
@@ -61,10 +61,10 @@ def cutter(context: typer.Context, worker: WorkerName = "0") -> None:
 
     Example: [bold]liaison run cutter[/]
     """
-    from stream_apps.cutter.worker import run_cutter
-
-    at = session_of(context).connections
     with stop_on_signals() as stop:
+        from stream_apps.cutter.worker import run_cutter
+
+        at = session_of(context).connections
         run_cutter(at.kafka, at.registry, worker=worker, stop=stop)
 
 
@@ -74,10 +74,10 @@ def loader(context: typer.Context) -> None:
 
     Example: [bold]liaison run loader[/]
     """
-    from sinks.clickhouse import Loader
-
-    at = session_of(context).connections
     with stop_on_signals() as stop:
+        from sinks.clickhouse import Loader
+
+        at = session_of(context).connections
         Loader(at.kafka, at.clickhouse).run(stop)
 
 
@@ -132,7 +132,10 @@ def clickhouse(
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Within, SIGTERM and SIGINT set the event instead of ending the process."""
+    """Within, SIGTERM and SIGINT set the event instead of ending the process.
+
+    Enter it first of all: a worker that is still loading its modules is stopped in order, too.
+    """
     import signal
 
     stop = threading.Event()

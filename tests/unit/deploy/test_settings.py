@@ -68,7 +68,7 @@ def test_the_file_is_the_named_one_or_the_one_here(
 def test_settings_are_frozen() -> None:
     settings = load_settings()
     with pytest.raises(ValidationError, match="frozen"):
-        settings.data_dir = Path("other")  # type: ignore[misc]
+        settings.data_dir = Path("other")
 
 
 def test_a_cluster_outside_is_found_by_settings_alone(monkeypatch: pytest.MonkeyPatch) -> None:

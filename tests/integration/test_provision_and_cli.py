@@ -1,0 +1,241 @@
+"""Provisioning and the command line on the real servers."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from deploy.access import product_topics
+from deploy.cli import exits
+from deploy.cli.app import run
+from deploy.cluster import Cluster
+from deploy.positions import set_first_positions
+from deploy.provision import provision
+from deploy.settings import Settings
+from schemas.clock import Deadline, SystemClock
+from schemas.connections import KafkaConnection
+from schemas.headers import REPLAY_HEADER, header
+from schemas.topics import Topic, source_topic
+from stream_apps.engine import read_topics
+from tests.conftest import Stack, StartWorker
+from tests.worker_processes import WorkerProcess
+
+pytestmark = pytest.mark.stack
+Capture = pytest.CaptureFixture[str]
+PATIENCE_S = 90.0
+PROJECT = Path(__file__).parent.parent.parent
+
+
+def until(done: Callable[[], bool]) -> None:
+    clock = SystemClock()
+    deadline = Deadline.after(clock, PATIENCE_S)
+    while not done():
+        assert not deadline.expired(), "waited too long"
+        clock.sleep(0.1)
+
+
+def make_topic(kafka: KafkaConnection, partitions: int = 2) -> Topic:
+    topic = Topic(f"try-{uuid.uuid4().hex[:8]}", partitions, "", "", (), ())
+    admin = AdminClient(kafka.client_config())
+    for future in admin.create_topics([NewTopic(topic.name, partitions, 1)]).values():
+        future.result(30)
+    return topic
+
+
+def test_provisioning_again_changes_nothing(stack: Stack) -> None:
+    assert stack.provisioned.is_as_declared
+    assert stack.provisioned.topics_existing == 0
+    again = provision(stack.kafka, stack.registry, stack.reference, stack.clickhouse)
+    assert again.topics_created == ()
+    assert again.topics_existing == len(product_topics(stack.reference))
+    assert (again.positions_set, again.migrations, again.differences) == (0, (), ())
+
+
+def test_a_topic_that_is_not_as_declared_is_told_and_left_alone(stack: Stack) -> None:
+    there = make_topic(stack.kafka, partitions=2)
+    declared = Topic(there.name, 3, "", "", (), (), {"retention.ms": "1234"})
+    cluster = Cluster(stack.kafka)
+    told = cluster.differences([declared], {there.name: 2})
+    assert any("has 2 partitions, 3 are declared" in line for line in told)
+    assert any("1234 is declared" in line for line in told)
+    assert cluster.partitions()[there.name] == 2
+
+
+def test_a_first_position_is_set_once_and_never_moved(stack: Stack) -> None:
+    topic = make_topic(stack.kafka)
+    group = f"try-{uuid.uuid4().hex[:8]}"
+    assert set_first_positions(stack.kafka, group, [topic]) == 2
+    consumer = Consumer(stack.kafka.consumer_config(group))
+    try:
+        consumer.commit(offsets=[TopicPartition(topic.name, 0, 7)], asynchronous=False)
+        assert set_first_positions(stack.kafka, group, [topic]) == 0
+        kept = consumer.committed([TopicPartition(topic.name, n) for n in range(2)], timeout=10)
+    finally:
+        consumer.close()
+    assert [at.offset for at in kept] == [7, 0]
+
+
+def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
+    stack: Stack, pipeline: dict[str, WorkerProcess], capsys: Capture, tmp_path: Path
+) -> None:
+    def liaison(*arguments: str) -> str:
+        code = run(["--data-dir", str(stack.data_dir), *arguments])
+        shown = capsys.readouterr()
+        assert code == exits.OK, shown.err
+        return shown.out
+
+    event_id = str(uuid.uuid4())
+    file = tmp_path / "events.jsonl"
+    file.write_text(
+        json.dumps(
+            {
+                "kind": "seizure", "event_id": event_id, "category": "drug-trafficking",
+                "what": "cocaine", "concerned_countries": ["PT"],
+                "occurred_at": "2026-03-01T10:00:00Z",
+            }
+        )
+    )  # fmt: skip
+    system = f"s{uuid.uuid4().hex[:8]}"
+    published = ("publish", str(file), "--bureau", "PT", "--system", system, "--json")
+    first = json.loads(liaison(*published))
+    assert [(r["event_id"], r["sequence"]) for r in first] == [(event_id, 1)]
+    assert json.loads(liaison(*published)) == first, "the same event again is the same receipt"
+
+    def booked() -> bool:
+        entries = json.loads(liaison("ledger", "--bureau", "PT", "--json"))
+        return any(e["system"] == system and e["accepted"] == 1 for e in entries)
+
+    until(booked)
+    question = f"SELECT count() AS n FROM raw.facts WHERE event_id = '{event_id}'"
+    until(lambda: json.loads(liaison("sql", question, "--json")) == [{"n": 1}])
+    assert liaison("sql", question, "--csv") == '"n"\n1\n'
+    lines = liaison(
+        "desk", "tail", "--region", "europe", "--category", "drug-trafficking",
+        "--since", "1h", "--no-follow", "--jsonl",
+    ).splitlines()  # fmt: skip
+    assert [e for e in map(json.loads, lines) if e["enrichment"]["event_id"] == event_id]
+
+    recalled = json.loads(
+        liaison(
+            "recall", "--bureau", "PT", "--system", system, "--event-id", event_id,
+            "--kind", "seizure", "--reason", "error", "--json",
+        )
+    )  # fmt: skip
+    assert [r["sequence"] for r in recalled] == [2]
+    summed = f"SELECT sum(sign * events) AS n FROM raw.facts WHERE event_id = '{event_id}'"
+    until(lambda: json.loads(liaison("sql", summed, "--json")) == [{"n": 0}])
+
+
+def test_a_refused_record_is_listed_shown_and_put_back(
+    stack: Stack, pipeline: dict[str, WorkerProcess], capsys: Capture, tmp_path: Path
+) -> None:
+    def liaison(*arguments: str) -> str:
+        code = run(["--data-dir", str(stack.data_dir), *arguments])
+        shown = capsys.readouterr()
+        assert code == exits.OK, shown.err
+        return shown.out
+
+    event_id = str(uuid.uuid4())
+    file = tmp_path / "events.jsonl"
+    file.write_text(
+        json.dumps(
+            {
+                "kind": "report", "subtype": "analytical-report", "tlp": "RED",
+                "event_id": event_id, "title": "Nobody may read this",
+            }
+        )
+    )  # fmt: skip
+    liaison("publish", str(file), "--bureau", "IS")
+
+    def refused() -> list[str]:
+        found = json.loads(
+            liaison("dlq", "list", "--region", "europe", "--code", "no-reader", "--json")
+        )
+        return [record["place"] for record in found if record["bureau"] == "IS"]
+
+    until(lambda: len(refused()) == 1)
+    place = refused()[0]
+    shown = json.loads(liaison("dlq", "show", place, "--json"))
+    assert shown["event"]["envelope"]["event_id"] == event_id
+    assert shown["disposition"] == "quarantined"
+    sent = json.loads(liaison("dlq", "replay", place, "--json"))
+    assert sent == [{"place": place, "sent_to": shown["came_from"].rpartition("/")[0]}]
+    replayed = [
+        record
+        for record in read_topics(stack.kafka, [source_topic("europe")], SystemClock())
+        if header(record.headers, REPLAY_HEADER) == place.encode()
+    ]
+    assert len(replayed) == 1
+    assert (replayed[0].value or b"").hex() == shown["value_hex"]
+
+
+def test_a_place_without_a_record_is_refused(stack: Stack, capsys: Capture) -> None:
+    assert (
+        run(["--data-dir", str(stack.data_dir), "dlq", "show", "dlq.europe/0/999999"])
+        == exits.DIFFERENCE
+    )
+    assert "error[no-record]" in capsys.readouterr().err
+
+
+def test_wrong_sql_is_one_line(stack: Stack, capsys: Capture) -> None:
+    assert run(["--data-dir", str(stack.data_dir), "sql", "SELEC 1"]) == exits.DIFFERENCE
+    shown = capsys.readouterr()
+    assert shown.err.startswith("error[sql]: ClickHouse refused it: Code: 62.")
+    assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["router-message", "cutter", "loader"])
+def test_a_worker_ends_in_order_on_sigterm(
+    name: str, stack: Stack, start_worker: StartWorker
+) -> None:
+    # A slot of its own: the module's workers hold the first.
+    extra = () if name == "loader" else ("--worker", "sigterm-test")
+    worker = start_worker(name, extra=extra)
+    until(lambda: worker.running() and _has_begun(worker))
+    assert worker.stop(signal.SIGTERM) == 0, worker.log()
+
+
+def _has_begun(worker: WorkerProcess) -> bool:
+    """Its signal handlers stand once its own modules are loaded."""
+    maps = Path(f"/proc/{worker.pid}/maps").read_text("utf-8")
+    return "librdkafka" in maps
+
+
+def test_up_brings_all_up_and_leaves_none_behind(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli", "--data-dir", str(tmp_path / "d"), "up", "--json"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        told = b""
+        while not told.rstrip().endswith(b"}"):
+            line = process.stdout.readline()
+            assert line, f"up ended with {process.wait()}"
+            told += line
+        places = json.loads(told)
+        assert places["kafka"].startswith("127.0.0.1:")
+        settings = Settings(data_dir=tmp_path / "d")
+        assert run(["--data-dir", str(settings.data_dir), "topics", "--json"]) == exits.OK
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == exits.OK
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    left = subprocess.run(
+        ["pgrep", "-f", str(tmp_path / "d")],  # noqa: S607
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert left.stdout == b""

@@ -1,0 +1,185 @@
+"""The command line without servers: help, exit codes, errors, what it reads and prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from deploy.cli import exits
+from deploy.cli.app import app, run
+from deploy.cli.desk import duration_ms
+from deploy.cli.publishing import parse_events
+from deploy.handover import outbox_file
+from schemas.errors import ConfigurationError, FencedError, PermanentError, RetryableError
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("LIAISON_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command, by its words."""
+    root = typer.main.get_command(app)
+    for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        if below is None:
+            yield (name,)
+        else:
+            yield from ((name, word) for word in sorted(below))
+
+
+ALL = list(commands())
+
+
+def test_the_commands_are_those_that_the_readme_promises() -> None:
+    assert {" ".join(words) for words in ALL} == {
+        "up", "provision", "demo", "publish", "recall", "simulate", "sql", "ledger", "verify",
+        "topics", "import un-list", "desk tail", "dlq list", "dlq show", "dlq replay",
+        "run router", "run cutter", "run loader", "run surge", "run clickhouse",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: Capture) -> None:
+    assert run([*words, "--help"]) == exits.OK
+    shown = capsys.readouterr().out
+    assert "Example:" in shown
+    assert f"liaison {' '.join(words)}" in shown.replace("\n", " ") or "liaison --" in shown
+
+
+def test_the_root_help_lists_the_exit_codes(capsys: Capture) -> None:
+    assert run(["--help"]) == exits.OK
+    shown = capsys.readouterr().out
+    assert "Exit codes:" in shown
+    assert "130" in shown
+
+
+def test_an_unknown_command_is_wrong_usage(capsys: Capture) -> None:
+    assert run(["topicz"]) == exits.USAGE
+    assert "topics" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PermanentError("no"), exits.DIFFERENCE),
+        (FencedError("no"), exits.DIFFERENCE),
+        (ConfigurationError("no"), exits.CONFIGURATION),
+        (RetryableError("no"), exits.RETRYABLE),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(error: PermanentError, code: int) -> None:
+    assert exits.code_of(error) == code
+
+
+def test_an_error_is_one_line_with_its_code(capsys: Capture) -> None:
+    assert run(["--data-dir", "nowhere", "ledger"]) == exits.CONFIGURATION
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error[not-running]: no stack is running on ")
+    assert shown.err.count("\n") == 1
+    assert "liaison up" in shown.err
+
+
+def test_wrong_settings_are_told_before_anything_else(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "b:9092")
+    assert run(["ledger"]) == exits.CONFIGURATION
+    assert "error[settings]" in capsys.readouterr().err
+
+
+def test_up_is_refused_where_a_broker_outside_is_named(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "b:9092")
+    monkeypatch.setenv("LIAISON_REGISTRY__URL", "http://r:8081")
+    assert run(["up"]) == exits.CONFIGURATION
+    assert "liaison run" in capsys.readouterr().err
+
+
+def test_topics_are_printed_as_json(capsys: Capture) -> None:
+    assert run(["topics", "--json"]) == exits.OK
+    told = json.loads(capsys.readouterr().out)
+    names = {topic["name"] for topic in told["topics"]}
+    assert {"intel.europe", "desk.mena.terrorism", "strikes", "fact-blocks"} <= names
+    assert {"writer": "cutter", "topic": "fact-blocks", "reader": "loader"} in told["edges"]
+
+
+def test_topics_draw_the_graph(capsys: Capture) -> None:
+    assert run(["topics"]) == exits.OK
+    shown = capsys.readouterr().out
+    assert "desk.<region>.<category>" in shown
+    assert "──▶ cutter, surge" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sql", "SELECT 1", "--json", "--csv"],
+        ["dlq", "replay"],
+        ["dlq", "replay", "dlq.europe/0/1", "--code", "no-reader"],
+        ["dlq", "show", "dlq.europe"],
+        ["dlq", "list", "--region", "mars"],
+        ["ledger", "--region", "mars"],
+        ["run", "router", "--lane", "slow"],
+        ["publish", "-"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_refused_as_such(arguments: list[str], tmp_path: Path) -> None:
+    # Settings that could be used: what is refused is the command line alone.
+    assert run(["--data-dir", str(tmp_path), *arguments]) == exits.USAGE
+
+
+def test_events_are_read_from_json_lines() -> None:
+    events, wrong = parse_events(
+        [
+            '{"kind": "seizure", "what": "cocaine", "category": "drug-trafficking"}',
+            "",
+            '{"kind": "seizure", "category": "drugs"}',
+            '{"kind": "robbery"}',
+            "[1]",
+            "{",
+            '{"kind": "seizure", "colour": "red"}',
+        ]
+    )
+    assert [event.kind for event in events] == ["seizure"]
+    assert [line for line, _ in wrong] == [3, 4, 5, 6, 7]
+    told = dict(wrong)
+    assert "category: 'drugs' is no threat category" in told[3]
+    assert "none of notice" in told[4]
+    assert "colour" in told[7]
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"), [("90s", 90_000), ("30m", 1_800_000), ("1h", 3_600_000), ("7d", 604_800_000)]
+)
+def test_durations_are_read(text: str, ms: int) -> None:
+    assert duration_ms(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "h", "1w", "-1h", "1.5h"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="no duration"):
+        duration_ms(text)
+
+
+@pytest.mark.parametrize("name", ["../FR.cli", "FR/cli", "", ".hidden", "FR.cli\n"])
+def test_an_outbox_never_lies_outside_its_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't name an outbox"):
+        outbox_file(tmp_path, name)

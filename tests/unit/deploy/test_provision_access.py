@@ -1,0 +1,94 @@
+"""Rights and first positions are made from the declared topics, and from nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from confluent_kafka.admin import AclOperation, ResourcePatternType, ResourceType
+
+from deploy.access import acls, product_topics
+from deploy.cluster import Cluster
+from deploy.provision import group_topics
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError
+from schemas.reference import Reference
+from schemas.topics import REGIONS, SOURCE_PARTITIONS, SOURCE_REGIONS
+
+REFERENCE = Reference.load()
+TODAY_MS = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def rights(principal: str, operation: AclOperation) -> set[str]:
+    """Topics on which a principal has a right of its own."""
+    return {
+        acl.name
+        for acl in acls(REFERENCE, TODAY_MS)
+        if acl.principal == f"User:{principal}"
+        and acl.operation == operation
+        and acl.restype == ResourceType.TOPIC
+    }
+
+
+def test_every_topic_is_declared_once() -> None:
+    names = [topic.name for topic in product_topics(REFERENCE)]
+    assert len(names) == len(set(names))
+
+
+def test_there_is_a_desk_topic_for_events_without_category() -> None:
+    names = {topic.name for topic in product_topics(REFERENCE)}
+    assert {f"desk.{region}.uncategorised" for region in REGIONS} <= names
+
+
+def test_a_bureau_writes_to_its_region_alone() -> None:
+    assert rights("FR", AclOperation.WRITE) == {"intel.europe", "search.europe"}
+    assert rights("XP", AclOperation.WRITE) == {"intel.global", "search.global"}
+
+
+def test_a_bureau_reads_its_region_s_desks_and_its_own_topics() -> None:
+    read = rights("FR", AclOperation.READ)
+    assert {"bureau.FR", "receipts.FR", "desk.europe.terrorism", "alerts.europe"} <= read
+    assert not {name for name in read if name.startswith("desk.") and ".europe." not in name}
+    assert not {name for name in read if name.startswith(("intel.", "dlq.", "facts", "bureau.D"))}
+
+
+def test_everyone_reads_the_strikes_and_only_the_router_writes_them() -> None:
+    on_strikes = [acl for acl in acls(REFERENCE, TODAY_MS) if acl.name == "strikes"]
+    assert {(acl.principal, acl.operation) for acl in on_strikes} == {
+        ("User:*", AclOperation.READ),
+        ("User:liaison-router", AclOperation.WRITE),
+    }
+
+
+def test_a_bureau_s_groups_begin_with_its_code() -> None:
+    groups = {
+        acl.principal: (acl.name, acl.resource_pattern_type)
+        for acl in acls(REFERENCE, TODAY_MS)
+        if acl.restype == ResourceType.GROUP
+    }
+    assert groups["User:FR"] == ("FR.", ResourcePatternType.PREFIXED)
+    assert len(groups) > len(REFERENCE.publishers)
+
+
+def test_an_operator_may_put_refused_records_back() -> None:
+    written = rights("liaison-operator", AclOperation.WRITE)
+    assert {f"intel.{region}" for region in SOURCE_REGIONS} <= written
+
+
+def test_rights_are_the_same_every_time() -> None:
+    assert acls(REFERENCE, TODAY_MS) == acls(REFERENCE, TODAY_MS)
+
+
+def test_workers_groups_have_positions_on_all_that_they_read() -> None:
+    groups = group_topics(product_topics(REFERENCE))
+    assert set(groups) == {"liaison-router-message", "liaison-router-search", "liaison-cutter"}
+    message = groups["liaison-router-message"]
+    assert [topic.name for topic in message] == [f"intel.{region}" for region in SOURCE_REGIONS]
+    assert {topic.partitions for topic in message} == {SOURCE_PARTITIONS}
+
+
+def test_a_topic_declared_twice_is_refused_before_the_client_sees_it() -> None:
+    topic = product_topics(REFERENCE)[0]
+    cluster = Cluster(KafkaConnection("127.0.0.1:1", {"log_level": "0"}))
+    with pytest.raises(ConfigurationError, match="declared twice"):
+        cluster.create_topics([topic, topic])
