@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
@@ -51,12 +52,20 @@ def _under_way(kafka: KafkaConnection, client: Client, clock: Clock) -> Iterator
     if _has_unread(kafka, CUTTER_GROUP, facts, clock):
         yield "the cutter has not cut all mini-blocks"
     rows = client.query(
-        "SELECT block_partition, max(block_offset) FROM raw.high_water GROUP BY block_partition"
+        "SELECT block_partition, max(block_offset) FROM raw.high_water "
+        "WHERE topic_id = {topic_id:String} GROUP BY block_partition",
+        parameters={"topic_id": _topic_id(kafka)},
     ).result_rows
     marks = {int(partition): int(offset) for partition, offset in rows}
     starts = {Partition(FACT_BLOCKS, n): marks.get(n, -1) + 1 for n in range(BLOCK_PARTITIONS)}
     if _any(read_from(kafka, starts, clock, timeout_s=30)):
         yield "the loader has not loaded all blocks"
+
+
+def _topic_id(kafka: KafkaConnection) -> str:
+    """Marks count for the topic of this id only: one made anew begins at 0 again."""
+    described = AdminClient(kafka.client_config()).describe_topics(TopicCollection([FACT_BLOCKS]))
+    return str(described[FACT_BLOCKS].result().topic_id)
 
 
 def _has_unread(
