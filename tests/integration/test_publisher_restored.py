@@ -38,9 +38,17 @@ def book(stack: Any) -> Iterator[Book]:
         key = f"{receipt.bureau}/{receipt.system}/{receipt.lane}/{receipt.epoch}"
         entry = {
             **{name: getattr(receipt, name) for name in ("bureau", "system", "lane", "epoch")},
-            "high": high, "accepted": high, "rejected": 0, "quarantined": 0, "repeats": 0,
-            "missing": [], "refused": [], "tail": [], "recorded_at": 0,
-            "receipted_at": 0, "receipt_due": False,
+            "high": high,
+            "accepted": high,
+            "rejected": 0,
+            "quarantined": 0,
+            "repeats": 0,
+            "missing": [],
+            "refused": [],
+            "tail": [],
+            "recorded_at": 0,
+            "receipted_at": 0,
+            "receipt_due": False,
         }
         value = wire.frame(IDS.id_of(ENTRY), wire.encode(ENTRY.plain, entry))
         keys.append(key)
