@@ -64,7 +64,8 @@ def _under_way(kafka: KafkaConnection, client: Client, clock: Clock) -> Iterator
 
 def _topic_id(kafka: KafkaConnection) -> str:
     """Marks count for the topic of this id only: one made anew begins at 0 again."""
-    described = AdminClient(kafka.client_config()).describe_topics(TopicCollection([FACT_BLOCKS]))
+    admin = AdminClient(kafka.client_config())
+    described = admin.describe_topics(TopicCollection([FACT_BLOCKS]))
     return str(described[FACT_BLOCKS].result().topic_id)
 
 
