@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
+import psutil
 from clickhouse_connect.driver.client import Client
 
 from deploy.cli.printing import note, print_table, progress_bar, told_progress
@@ -99,6 +100,7 @@ def demo_command(
         with stages.stage("verifying: recounting everything from the topics"):
             verdict = verify_session(session, progress=lambda stage: note(f"  {stage}"))
         print_verdict(verdict)
+        _show_processes(stack)
         if stay if stay is not None else sys.stdout.isatty():
             _stay(stack)
     return 0 if verdict.clean else 1
@@ -205,6 +207,18 @@ def _show(session: Session, client: Client) -> None:
 def _ask(client: Client, question: Question) -> None:
     answer = client.query(question.sql)
     print_table(answer.column_names, answer.result_rows, title=question.title)
+
+
+def _show_processes(stack: RunningStack) -> None:
+    """What each process has used, as the system counts it."""
+    rows: list[tuple[str, int, int]] = []
+    for name, pid in stack.pids().items():
+        with suppress(psutil.NoSuchProcess):  # one that dies is started again under another id
+            process = psutil.Process(pid)
+            spent = process.cpu_times()
+            resident = process.memory_info().rss
+            rows.append((name, resident // 1024 // 1024, int(spent.user + spent.system)))
+    print_table(("process", "resident MiB", "CPU s"), rows, title="Processes")
 
 
 def _stay(stack: RunningStack) -> None:
