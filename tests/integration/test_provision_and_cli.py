@@ -210,6 +210,7 @@ def _has_begun(worker: WorkerProcess) -> bool:
     return "librdkafka" in maps
 
 
+@pytest.mark.timeout(400)  # a second stack beside the shared one
 def test_up_brings_all_up_and_leaves_none_behind(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy.cli", "--data-dir", str(tmp_path / "d"), "up", "--json"],
