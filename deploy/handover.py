@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from producers import Outbox, Publisher, Sender, reconcile_with_ledger
+from producers import Outbox, Publisher, Sender, reconcile_with_receipts
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
@@ -115,6 +115,6 @@ def open_handover(
     clock = clock or SystemClock()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with Outbox(path, clock) as outbox:
-        reconcile = partial(reconcile_with_ledger, outbox, kafka, ids, Reference.load(), clock)
+        reconcile = partial(reconcile_with_receipts, outbox, kafka, ids, clock)
         with Sender(outbox, kafka, clock, reconcile=reconcile) as sender:
             yield Handover(outbox, sender, ids, clock)

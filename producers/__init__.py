@@ -4,7 +4,7 @@ from producers.account import AccountCount, Receipt
 from producers.outbox import Outbox, read_accounts
 from producers.problem import Problem
 from producers.publisher import Publisher, publish_many
-from producers.reconcile import reconcile_with_ledger
+from producers.reconcile import reconcile_with_receipts
 from producers.sender import Sender
 
 __all__ = [
@@ -16,5 +16,5 @@ __all__ = [
     "Sender",
     "publish_many",
     "read_accounts",
-    "reconcile_with_ledger",
+    "reconcile_with_receipts",
 ]

@@ -71,7 +71,7 @@ class Account:
     """One account as the file holds it.
 
     `unconfirmed_from` is the first number given since the file was opened and before anyone looked
-    whether the ledger is ahead of it; such a record has never been sent.
+    whether its receipts are ahead of it; such a record has never been sent.
     """
 
     row: int

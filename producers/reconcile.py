@@ -1,20 +1,22 @@
-"""Finds out whether an outbox came back from a backup, by asking the ledger.
+"""Finds out whether an outbox came back from a backup, by asking its receipts.
 
-The ledger books every number that reached the router. Where it has booked a number that this outbox
-still means to give, the file is older than what was sent from it: the account begins a new epoch.
+The ledger books every number that reached the router, and a bureau's receipts tell it how high its
+own accounts stand, at most 10 s late; the ledger itself, with everybody's accounts, is no bureau's
+to read. Where a number is booked that this outbox still means to give, the file is older than what
+was sent from it: the account begins a new epoch.
 Records numbered since the file was opened move into it, for their old numbers name other events.
 Records that were pending in the backup stay as they are: they may have been sent, and only under
 their own number does the router know them again.
 
-What the ledger can't tell: numbers that were sent and not booked yet, for instance while the router
-is down. The router quarantines a number with other bytes as `sequence-reused`, so that is seen. And
-if a backup was taken of records not yet confirmed, sent since and restored, they are sent once more
-under a new number: rather twice than not at all.
+What receipts can't tell: numbers that were sent and not yet booked or receipted, for instance
+while the router is down. The router quarantines a number with other bytes as `sequence-reused`, so
+that is seen. And if a backup was taken of records not yet confirmed, sent since and restored, they
+are sent once more under a new number: rather twice than not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -34,11 +36,10 @@ from schemas import wire
 from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, RetryableError
-from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import ledger_topic
+from schemas.topics import receipts_topic
 
-__all__ = ["reconcile_with_ledger"]
+__all__ = ["reconcile_with_receipts"]
 
 _GROUP = "liaison-outbox"
 _TIMEOUT_S = 60.0
@@ -46,31 +47,28 @@ _POLL_RECORDS = 1000
 _POLL_S = 0.5
 
 
-def reconcile_with_ledger(
+def reconcile_with_receipts(
     outbox: Outbox,
     kafka: KafkaConnection,
     ids: SchemaIds,
-    reference: Reference,
     clock: Clock,
     *,
     timeout_s: float = _TIMEOUT_S,
 ) -> list[Account]:
-    """Begin a new epoch for each account that the ledger is ahead of, and confirm the rest.
+    """Begin a new epoch for each account that its receipts are ahead of, and confirm the rest.
 
     Returns the accounts begun. Call it before a `Sender` starts, or give it to one.
 
     Raises:
-        RetryableError: the ledger could not be read in time.
-        ConfigurationError: the ledger's topic is missing or not readable.
+        RetryableError: the receipts could not be read in time.
+        ConfigurationError: a topic of receipts is missing or not readable.
     """
     accounts = {_key(account): account for account in outbox.accounts()}
-    regions = {
-        reference.region_of(account.lane.bureau, clock.now_ms()) for account in accounts.values()
-    }
+    bureaus = {account.lane.bureau for account in accounts.values()}
     highs: dict[str, int] = {}
     if accounts:
         deadline = Deadline.after(clock, timeout_s)
-        topics = [ledger_topic(region) for region in sorted(regions)]
+        topics = [receipts_topic(bureau) for bureau in sorted(bureaus)]
         for message in _records(kafka, topics, deadline):
             key = (message.key() or b"").decode("utf-8", "replace")
             value = message.value()
@@ -93,14 +91,14 @@ def _high(ids: SchemaIds, value: bytes) -> int:
     schema = ids.by_id.get(schema_id)
     if schema is None:
         raise ConfigurationError(
-            f"the ledger holds schema id {schema_id}, which the registry's ids do not name: "
+            f"a receipt has schema id {schema_id}, which the registry's ids do not name: "
             "is it the registry that the router uses?"
         )
     return int(wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)["high"])
 
 
 def _records(
-    kafka: KafkaConnection, topics: Iterable[str], deadline: Deadline
+    kafka: KafkaConnection, topics: Sequence[str], deadline: Deadline
 ) -> Iterator[Message]:
     """All committed records of some topics, from the first to the end that they have now."""
     consumer = Consumer(
@@ -121,9 +119,9 @@ def _records(
             while unread:
                 if deadline.expired():
                     raise RetryableError(
-                        f"the ledger ({', '.join(topics)}) could not be read to its end in time: "
+                        f"{len(topics)} topics of receipts could not be read to its end in time: "
                         "is the broker running?",
-                        code="ledger-unread",
+                        code="receipts-unread",
                     )
                 wait_s = min(_POLL_S, deadline.remaining())
                 for message in consumer.consume(_POLL_RECORDS, wait_s):
@@ -136,8 +134,8 @@ def _records(
                         raise _unreadable(message.topic(), error)
         except KafkaException as error:
             raise RetryableError(
-                f"the ledger could not be read ({error.args[0]}): is the broker running?",
-                code="ledger-unread",
+                f"the receipts could not be read ({error.args[0]}): is the broker running?",
+                code="receipts-unread",
             ) from error
 
 
@@ -152,5 +150,5 @@ def _unreadable(topic: str | None, error: KafkaError) -> ConfigurationError:
     return ConfigurationError(
         f"topic {topic} can't be read ({error.str()}): run `liaison provision`, or grant the "
         "outbox's user the right to read it",
-        code="ledger-unreadable",
+        code="receipts-unreadable",
     )

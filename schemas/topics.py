@@ -26,6 +26,7 @@ __all__ = [
     "SOURCE_PARTITIONS",
     "SOURCE_REGIONS",
     "STRIKES",
+    "SURGE_CHANGELOG",
     "Topic",
     "alerts_topic",
     "block_partition",
@@ -55,6 +56,8 @@ FACTS = "facts"
 FACT_BLOCKS = "fact-blocks"
 STRIKES = "strikes"
 DLQ_BLOCKS = "dlq.blocks"
+SURGE_CHANGELOG = "liaison-surge-windows-changelog"
+"""The table of surge detection; Faust gives it its name."""
 
 MAX_SOURCE_BYTES = 900 * 1024
 MAX_DERIVED_BYTES = 2 * 1024 * 1024
@@ -212,7 +215,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
         topics.append(
             Topic(
                 dlq_topic(region), 1, "as received", "the refused record, byte for byte",
-                ("operator",), ("router",), derived,
+                ("operator",), ("router", "cutter", "surge"), derived,
             )
         )  # fmt: skip
     forever = {"retention.ms": _KEEP, "retention.bytes": _KEEP}
@@ -229,6 +232,10 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
         Topic(
             STRIKES, 1, "SHA-256 of bureau and event id", "strike",
             ("everyone",), ("router",), compacted,
+        ),
+        Topic(
+            SURGE_CHANGELOG, len(SOURCE_REGIONS), "region", "counts by window and category",
+            ("surge",), ("surge",), compacted,
         ),
         Topic(
             DLQ_BLOCKS, 1, "block", "a block that ClickHouse refused",

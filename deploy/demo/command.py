@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ __all__ = ["demo_command"]
 
 _WINDOW_S = 5
 _SPAN = timedelta(days=30)
+_BATCH_EVENTS = 10_000
 _SETTLE_S = 180.0
 _SEND_S = 300.0
 _SURGE_SETTINGS = {
@@ -140,9 +141,12 @@ def _publish(
 
 
 def _played(
-    items: Iterator[Item], handover: Handover, session: Session, clock: Clock, bar: object
+    items: Iterator[Item],
+    handover: Handover,
+    session: Session,
+    clock: Clock,
+    bar: Callable[[int], None],
 ) -> Played:
-    assert callable(bar)
     return play(
         items,
         handover.outbox,
@@ -151,6 +155,7 @@ def _played(
         publisher=handover.publisher,
         reference=Reference.load(),
         clock=clock,
+        batch_events=_BATCH_EVENTS,
         progress=lambda played: bar(played.events),
     )
 
@@ -232,4 +237,5 @@ def _stay(stack: RunningStack) -> None:
         f"  liaison --data-dir {data} ledger --bureau FR\n"
         f"  liaison --data-dir {data} verify"
     )
-    stack.wait()
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+        stack.wait()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.access import product_topics
 from deploy.verify.difference import Difference, Verdict, differences
 from deploy.verify.found import (
     TopicReader,
@@ -34,7 +35,7 @@ from schemas.clock import Clock, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import LANES, SOURCE_REGIONS, STRIKES, declared_topics, source_topic
+from schemas.topics import LANES, SOURCE_REGIONS, STRIKES, source_topic
 from stream_apps.router.ledger import UNATTRIBUTED, Account
 from stream_apps.router.refusals import INTERNAL, UNKNOWN_SCHEMA
 
@@ -64,8 +65,7 @@ def verify(
         verdict.differences.append(
             Difference("settled", f"after {settle_timeout_s:g} s", "nothing under way", waiting)
         )
-    declared = declared_topics(reference.publishers, (*reference.categories, "uncategorised"))
-    reader = TopicReader(kafka, declared, clock)
+    reader = TopicReader(kafka, product_topics(reference), clock)
     refused, odd = refused_in(reader)
     our_delay = {
         (topic, partition, offset): code

@@ -1,4 +1,4 @@
-"""An outbox that came back from a backup, against ledger topics on a real broker."""
+"""An outbox that came back from a backup, against receipts on a real broker."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from producers import Outbox, Receipt, Sender, reconcile_with_ledger
+from producers import Outbox, Receipt, Sender, reconcile_with_receipts
 from schemas import wire
 from schemas.catalogue import EventSchema
 from schemas.clock import Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import RetryableError
-from schemas.reference import Reference
-from schemas.topics import ledger_topic
+from schemas.topics import receipts_topic
 from tests.integration.source_records import make_topic, read_topic
 from tests.unit.producers.bureau_side import CATALOGUE, IDS, message, publisher
 
 pytestmark = pytest.mark.stack
 
 CLOCK = SystemClock()
-ENTRY = CATALOGUE.schema("liaison.ledger.LedgerEntry")
+RECEIPT = CATALOGUE.schema("liaison.ledger.Receipt")
 Book = Callable[[Receipt, int], None]
 
 
 @pytest.fixture
 def book(stack: Any) -> Iterator[Book]:
-    """Writes a ledger entry as the router would; entombed at the end for others' sake."""
+    """Writes a receipt as the router would; entombed at the end for others' sake."""
     producer = Producer(stack.kafka.producer_config())
-    keys: list[str] = []
+    written: list[tuple[str, str]] = []
 
     def write(receipt: Receipt, high: int) -> None:
         key = f"{receipt.bureau}/{receipt.system}/{receipt.lane}/{receipt.epoch}"
@@ -43,26 +42,25 @@ def book(stack: Any) -> Iterator[Book]:
             "rejected": 0,
             "quarantined": 0,
             "repeats": 0,
-            "missing": [],
-            "refused": [],
-            "tail": [],
+            "missing": 0,
+            "missing_ranges": [],
+            "refusals": [],
             "recorded_at": 0,
-            "receipted_at": 0,
-            "receipt_due": False,
         }
-        value = wire.frame(IDS.id_of(ENTRY), wire.encode(ENTRY.plain, entry))
-        keys.append(key)
-        producer.produce(ledger_topic("europe"), key=key, value=value)
+        value = wire.frame(IDS.id_of(RECEIPT), wire.encode(RECEIPT.plain, entry))
+        topic = receipts_topic(receipt.bureau)
+        written.append((topic, key))
+        producer.produce(topic, key=key, value=value)
         producer.flush()
 
     yield write
-    for key in keys:
-        producer.produce(ledger_topic("europe"), key=key, value=None)
+    for topic, key in written:
+        producer.produce(topic, key=key, value=None)
     producer.flush()
 
 
 def reconcile(outbox: Outbox, kafka: KafkaConnection, timeout_s: float = 60.0) -> list[int]:
-    begun = reconcile_with_ledger(outbox, kafka, IDS, Reference.load(), CLOCK, timeout_s=timeout_s)
+    begun = reconcile_with_receipts(outbox, kafka, IDS, CLOCK, timeout_s=timeout_s)
     return [account.epoch for account in begun]
 
 
@@ -125,17 +123,17 @@ def test_a_restored_file_sends_nothing_under_a_number_that_was_given_before(
     assert {len(values) for values in given.values()} == {1}
 
 
-def test_without_a_broker_the_ledger_is_unread_and_nothing_is_sent(tmp_path: Path) -> None:
+def test_without_a_broker_the_receipts_are_unread_and_nothing_is_sent(tmp_path: Path) -> None:
     away = KafkaConnection("127.0.0.1:1")
     with Outbox(tmp_path / "o", CLOCK) as outbox:
         publish(outbox, 1, "t")
         with pytest.raises(RetryableError) as caught:
             reconcile(outbox, away, timeout_s=0.5)
-        assert caught.value.code == "ledger-unread"
+        assert caught.value.code == "receipts-unread"
         with Sender(outbox, away, CLOCK, reconcile=lambda: reconcile(outbox, away, 0.5)) as sender:
             deadline = Deadline.after(CLOCK, 30)
             while not sender.problems() and not deadline.expired():
                 CLOCK.sleep(0.01)
-            assert [problem.code for problem in sender.problems()] == ["ledger-unread"]
+            assert [problem.code for problem in sender.problems()] == ["receipts-unread"]
             assert publish(outbox, 2, "t").sequence == 2
             assert outbox.pending() == 2

@@ -215,7 +215,7 @@ def test_a_restored_file_moves_what_it_numbered_since_into_a_new_epoch(tmp_path:
 
     with open_outbox(backup) as outbox:
         outbox.accept([draft(4)])
-    with open_outbox(backup) as outbox:  # still nobody has looked at the ledger
+    with open_outbox(backup) as outbox:  # still nobody has looked at the receipts
         (fifth,) = outbox.accept([draft(5)])
         (old,) = outbox.accounts()
         assert old.unconfirmed_from == 3

@@ -74,7 +74,7 @@ def test_nothing_is_sent_until_reconciling_succeeds_and_it_is_tried_again(
     def reconcile() -> None:
         tries.append(len(tries))
         if len(tries) < 2:
-            raise RetryableError("the ledger is away", code="ledger-unread")
+            raise RetryableError("the receipts are away", code="receipts-unread")
 
     with open_outbox(tmp_path / "o") as outbox:
         outbox.accept([draft(1)])
