@@ -7,9 +7,9 @@ for 30 days and as long as it waits; other content under the same id is refused.
 `accept` may be any thread; one `Sender` reads and removes. Nothing here knows Kafka or Avro.
 
 A file that came back from a backup gives numbers that it has given before. So numbers given after
-opening are *unconfirmed* until `confirm`, and nothing unconfirmed is sent: whoever finds the receipts
-ahead (`producers.reconcile`) moves them into a new epoch first. What was pending in the backup
-keeps its number, since it may have been sent: the router drops repeats by that number.
+opening are *unconfirmed* until `confirm`, and nothing unconfirmed is sent: whoever finds the
+receipts ahead (`producers.reconcile`) moves them into a new epoch first. What was pending in the
+backup keeps its number, since it may have been sent: the router drops repeats by that number.
 """
 
 from __future__ import annotations

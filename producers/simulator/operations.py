@@ -44,6 +44,11 @@ def operation_reports(reference: Reference) -> Iterator[Handover]:
         yield from _reports(operation)
 
 
+def _unit(measure: str) -> str:
+    """The published amounts are in dollars; other measures have a unit of their own."""
+    return "USD" if measure == _TOTAL or measure in _PARTS else ""
+
+
 def _reports(operation: Operation) -> Iterator[Handover]:
     bureaus = PARTICIPANTS[operation.slug]
     shares = _shares(operation, len(bureaus))
@@ -52,7 +57,7 @@ def _reports(operation: Operation) -> Iterator[Handover]:
     primary, *further = operation.categories
     for place, bureau in enumerate(bureaus):
         measures = tuple(
-            Measure(measure=measure, value=Decimal(parts[place]))
+            Measure(measure=measure, value=Decimal(parts[place]), unit=_unit(measure))
             for measure, parts in shares.items()
             if parts[place]
         )

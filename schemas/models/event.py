@@ -37,7 +37,7 @@ __all__ = [
     "Supersedes",
 ]
 
-_SHOWN = 24
+_SHOWN = 60
 
 
 def allowed(what: str, value: str, codes: Iterable[str]) -> str:
@@ -98,7 +98,7 @@ class Measure(Model):
     def _default_unit(cls, data: Any) -> Any:
         if isinstance(data, dict) and not data.get("unit"):
             known = Reference.load().measures.get(str(data.get("measure")))
-            if known is not None and known.default_unit:
+            if known is not None and known.dimension != "money" and known.default_unit:
                 return {**data, "unit": known.default_unit}
         return data
 
