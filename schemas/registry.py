@@ -54,21 +54,16 @@ def register_schemas(connection: RegistryConnection, catalogue: Catalogue) -> Sc
 
     def register(schemas: list[Schema]) -> list[tuple[Schema, int]]:
         out = []
-        with _client(connection) as client:
-            for schema in schemas:
-                out.append(
-                    (
-                        schema,
-                        _call(connection, client.register_schema, schema.name, _registered(schema)),
-                    )
-                )
-            _call(connection, client.set_compatibility, schemas[0].name, COMPATIBILITY)
+        for schema in schemas:
+            number = _call(connection, client.register_schema, schema.name, _registered(schema))
+            out.append((schema, int(number)))
+        _call(connection, client.set_compatibility, schemas[0].name, COMPATIBILITY)
         return out
 
     by_subject: dict[str, list[Schema]] = {}
     for schema in catalogue:
         by_subject.setdefault(schema.name, []).append(schema)
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with _client(connection) as client, ThreadPoolExecutor(_WORKERS) as pool:
         pairs = [pair for batch in pool.map(register, by_subject.values()) for pair in batch]
     return SchemaIds(dict(pairs))
 
@@ -82,15 +77,15 @@ def fetch_schema_ids(connection: RegistryConnection, catalogue: Catalogue) -> Sc
     """
 
     def look_up(schema: Schema) -> tuple[Schema, int]:
-        with _client(connection) as client:
-            found = _call(connection, client.lookup_schema, schema.name, _registered(schema))
+        found = _call(connection, client.lookup_schema, schema.name, _registered(schema))
         return schema, int(found.schema_id)
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with _client(connection) as client, ThreadPoolExecutor(_WORKERS) as pool:
         return SchemaIds(dict(pool.map(look_up, catalogue)))
 
 
 def _client(connection: RegistryConnection) -> SchemaRegistryClient:
+    """One for all threads: making a client costs more than asking."""
     return SchemaRegistryClient({"url": connection.url, "timeout": 20})
 
 

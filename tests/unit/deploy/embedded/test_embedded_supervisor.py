@@ -252,6 +252,8 @@ def test_two_children_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 SUPERVISE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 import sys
 from pathlib import Path
 from deploy.embedded.child import Child
