@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+UNIT_LOG := $(VENV)/unit-tests.log
 UN_LIST ?= $(wildcard $(LIAISON_REAL_DATA)/un/UN_consolidated.xml)
 
 .DEFAULT_GOAL := help
@@ -22,8 +23,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## bring everything up, publish a simulated world, show and verify it
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
-test: setup ## run every test on the real embedded stack
-	$(BIN)/python -m pytest
+test: setup ## run every test, those that need the real stack beside those that need none
+	@$(BIN)/python -m pytest tests/unit tests/contract > $(UNIT_LOG) 2>&1 & unit=$$!; \
+	$(BIN)/python -m pytest tests/e2e tests/integration; stack=$$?; \
+	wait $$unit; unit=$$?; cat $(UNIT_LOG); exit $$((unit > stack ? unit : stack))
 
 lint: setup ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ class World:
             receipts = handover.publisher(bureau, system).publish_many(events)
             handover.finish(60)
         return receipts
+
+    def publish_one_each(self, events: Mapping[str, Event]) -> None:
+        """One event a bureau, all through one outbox."""
+        path = outbox_file(self.session.outbox_folder, "many")
+        with open_handover(path, self.stack.kafka, self.stack.ids) as handover:
+            for bureau, event in events.items():
+                handover.publisher(bureau, "e2e-many").publish(event)
+            handover.finish(60)
 
     def settle(self) -> None:
         client = self.stack.clickhouse.client()

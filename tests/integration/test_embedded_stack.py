@@ -170,7 +170,7 @@ with interruptible():
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGKILL])
 def test_no_process_outlives_the_one_that_supervises(tmp_path: Path, end: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", UP, str(tmp_path)], stdout=subprocess.PIPE, text=True
