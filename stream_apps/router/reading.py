@@ -64,7 +64,7 @@ class Reader:
     """Reads records with a bounded memo of decisions."""
 
     def __init__(
-        self, ids: SchemaIds, decider: Decider, classifier: Classifier, *, memo_size: int = 50_000
+        self, ids: SchemaIds, decider: Decider, classifier: Classifier, *, memo_size: int = 10_000
     ) -> None:
         self._ids = ids
         self._decider = decider
