@@ -3,7 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-UNIT_LOG := $(VENV)/unit-tests.log
+OTHER_LOG := $(VENV)/other-tests.log
+# They kill servers, so they start their own.
+OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_publisher_broker_away.py
 UN_LIST ?= $(wildcard $(LIAISON_REAL_DATA)/un/UN_consolidated.xml)
 
 .DEFAULT_GOAL := help
@@ -23,10 +25,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## bring everything up, publish a simulated world, show and verify it
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
-test: setup ## run every test, those that need the real stack beside those that need none
-	@$(BIN)/python -m pytest tests/unit tests/contract > $(UNIT_LOG) 2>&1 & unit=$$!; \
-	$(BIN)/python -m pytest tests/e2e tests/integration; stack=$$?; \
-	wait $$unit; unit=$$?; cat $(UNIT_LOG); exit $$((unit > stack ? unit : stack))
+test: setup ## run every test, those with the shared stack beside the others
+	@$(BIN)/python -m pytest tests/unit tests/contract $(OWN_STACK) > $(OTHER_LOG) 2>&1 & other=$$!; \
+	$(BIN)/python -m pytest tests/e2e tests/integration $(OWN_STACK:%=--ignore=%); shared=$$?; \
+	wait $$other; other=$$?; cat $(OTHER_LOG); exit $$((other > shared ? other : shared))
 
 lint: setup ## ruff and mypy --strict
 	$(BIN)/ruff check .
