@@ -7,7 +7,6 @@ receipt names; when it raises, nothing of the call was taken. A publisher sends 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import partial
 
@@ -17,6 +16,7 @@ from producers.outbox import Outbox
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock
 from schemas.errors import ConfigurationError, PermanentError
+from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.models import Event, event_lane
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
@@ -26,9 +26,6 @@ __all__ = ["PRODUCER", "Publisher", "publish_many"]
 
 PRODUCER = ("liaison-publisher", "1")
 """The software named in an event unless its caller names another."""
-_SYSTEM = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
-_UNATTRIBUTED = "unattributed"
-"""The ledger's name for what no system can be made out of."""
 
 
 class Publisher:
@@ -51,10 +48,10 @@ class Publisher:
                 f"{bureau!r} is no member bureau (ISO 3166 alpha-2) or XP: only they publish",
                 code="unknown-publisher",
             )
-        if not _SYSTEM.match(system) or system == _UNATTRIBUTED:
+        if not SYSTEM_NAME.match(system) or system == UNATTRIBUTED:
             raise ConfigurationError(
                 f"system {system!r} of bureau {bureau}: give 1 to 40 of a-z 0-9 . _ -, "
-                f"beginning with a letter or digit, and not {_UNATTRIBUTED!r}",
+                f"beginning with a letter or digit, and not {UNATTRIBUTED!r}",
                 code="bad-system",
             )
         self.bureau = bureau

@@ -18,6 +18,8 @@ __all__ = [
     "ORIGIN_HEADER",
     "REFUSAL_PREFIX",
     "REPLAY_HEADER",
+    "SYSTEM_NAME",
+    "UNATTRIBUTED",
     "Disposition",
     "Headers",
     "Origin",
@@ -47,7 +49,10 @@ _DELIVERED = frozenset(
 )
 _MAX_DELIVERED = 16
 _MAX_DELIVERED_BYTES = 4096
-_SYSTEM = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
+SYSTEM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
+"""What a source system at a bureau may be called."""
+UNATTRIBUTED = "unattributed"
+"""The ledger's name for what no system can be made out of; no system may have it."""
 _MAX_ORIGIN_BYTES = 200
 
 
@@ -80,7 +85,7 @@ class Origin:
             form, bureau, system, lane, epoch, sequence, event_id = packed.decode("ascii").split(
                 ";"
             )
-            if form != "1" or not _SYSTEM.match(system) or lane not in ("message", "search"):
+            if form != "1" or not SYSTEM_NAME.match(system) or lane not in ("message", "search"):
                 raise ValueError("form, system or lane")
             numbers = int(epoch), int(sequence)
             if not all(0 <= n < 1 << 63 for n in numbers) or numbers[1] == 0:

@@ -8,6 +8,7 @@ stands before a flash message.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -140,6 +141,7 @@ def murmur2(data: bytes) -> int:
     return state ^ state >> 15
 
 
+@functools.lru_cache(maxsize=1024)
 def partition_of(bureau: str, partitions: int = SOURCE_PARTITIONS) -> int:
     """The partition that a bureau's records belong to."""
     return (murmur2(bureau.encode()) & 0x7FFFFFFF) % partitions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,18 +12,13 @@ from deploy.cli import exits
 from deploy.cli.printing import note, print_json, print_table, progress_bar
 from deploy.cli.session import session_of
 
-if TYPE_CHECKING:
-    from schemas.models import Event
-
-__all__ = ["UN_LIST_SYSTEM", "app"]
+__all__ = ["app"]
 
 app = typer.Typer(
     help="Import foreign lists. Example: [bold]liaison import un-list UN_consolidated.xml[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-UN_LIST_SYSTEM = "un-list"
-"""XP's source system for the Security Council's list."""
 
 
 @app.callback()
@@ -47,24 +42,11 @@ def un_list(
 
     Example: [bold]liaison import un-list UN_consolidated.xml[/]
     """
-    from deploy.handover import open_handover, outbox_file
-    from producers.un_list import ImportState, import_list
-    from schemas.topics import GENERAL_SECRETARIAT
+    from deploy.traffic import import_un_list
 
     session = session_of(context)
-    path = outbox_file(session.outbox_folder, f"{GENERAL_SECRETARIAT}.{UN_LIST_SYSTEM}")
-    with (
-        progress_bar("notices") as progress,
-        ImportState(session.settings.data_dir / "un-list.sqlite") as state,
-        open_handover(path, session.connections.kafka, session.schema_ids()) as handover,
-    ):
-        publisher = handover.publisher(GENERAL_SECRETARIAT, UN_LIST_SYSTEM)
-
-        def publish(events: list[Event]) -> None:
-            publisher.publish_many(events)
-
-        report = import_list(file, state, publish, progress=lambda done, total: progress(done))
-        handover.finish(timeout_s)
+    with progress_bar("notices") as progress:
+        report = import_un_list(session, file, timeout_s=timeout_s, progress=progress)
     if as_json:
         print_json(asdict(report))
     else:

@@ -9,10 +9,7 @@ import typer
 from deploy.cli.printing import note, print_json, print_table, progress_bar
 from deploy.cli.session import session_of
 
-__all__ = ["SIMULATOR_OUTBOX", "simulate"]
-
-SIMULATOR_OUTBOX = "simulator"
-"""The outbox that all simulated bureaus share."""
+__all__ = ["simulate"]
 
 
 def simulate(
@@ -37,8 +34,9 @@ def simulate(
     """
     from datetime import UTC, datetime, timedelta
 
-    from deploy.handover import open_handover, outbox_file
-    from producers.simulator import Mix, Simulator, play
+    from deploy.handover import open_handover
+    from deploy.traffic import play_traffic, played_rows, simulator_outbox
+    from producers.simulator import Mix, Simulator
     from schemas.clock import SystemClock
     from schemas.reference import Reference
 
@@ -52,20 +50,10 @@ def simulate(
     begin_s = clock.monotonic_s()
     with (
         progress_bar("events", messages + searches) as progress,
-        open_handover(
-            outbox_file(session.outbox_folder, SIMULATOR_OUTBOX), kafka, session.schema_ids(), clock
-        ) as handover,
+        open_handover(simulator_outbox(session), kafka, session.schema_ids(), clock) as handover,
     ):
-        played = play(
-            Simulator(reference, seed, start, mix),
-            handover.outbox,
-            handover.sender,
-            kafka,
-            publisher=handover.publisher,
-            reference=reference,
-            clock=clock,
-            speed=speed,
-            progress=lambda so_far: progress(so_far.events),
+        played = play_traffic(
+            Simulator(reference, seed, start, mix), handover, kafka, speed=speed, progress=progress
         )
     spent_s = clock.monotonic_s() - begin_s
     report = {
@@ -83,12 +71,6 @@ def simulate(
         return
     print_table(
         ("handed over", "events"),
-        [
-            *played.kinds.most_common(),
-            ("of them corrections", played.corrections),
-            ("of them recalls", played.recalls),
-            ("repeats past the outbox", played.repeats.total()),
-            ("unreadable past the outbox", played.unparsable.total()),
-        ],
+        played_rows(played),
     )
     note(f"{played.records} records in {spent_s:.1f} s; `liaison ledger` shows what became of them")

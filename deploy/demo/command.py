@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,16 +25,14 @@ from deploy.demo.queries import EXAMPLES, OPERATIONS, REGIONS_AND_CATEGORIES, Qu
 from deploy.demo.receipts import alerts, receipt_rows, refusal_rows
 from deploy.demo.surge import burst
 from deploy.embedded import interruptible
-from deploy.handover import Handover, open_handover, outbox_file
+from deploy.handover import open_handover
 from deploy.running import RunningStack
+from deploy.traffic import import_un_list, play_traffic, played_rows, simulator_outbox
 from deploy.verify.command import print_verdict, verify_session
 from deploy.verify.settle import unsettled
-from producers.simulator import Item, Mix, Played, Simulator, operation_reports, play
-from producers.un_list import ImportState, import_list
+from producers.simulator import Item, Mix, Simulator, operation_reports
 from schemas.clock import Clock, SystemClock
-from schemas.models import Event
 from schemas.reference import Reference
-from schemas.topics import GENERAL_SECRETARIAT
 
 __all__ = ["demo_command"]
 
@@ -115,23 +113,18 @@ def _publish(
     mix = Mix.of("year", messages, searches=searches, span=_SPAN)
     simulator = Simulator(reference, seed, start, mix, shape="working-day")
     kafka = session.connections.kafka
-    path = outbox_file(session.outbox_folder, "simulator")
     with (
-        open_handover(path, kafka, session.schema_ids(), clock) as handover,
+        open_handover(simulator_outbox(session), kafka, session.schema_ids(), clock) as handover,
         progress_bar("events", messages + searches) as bar,
     ):
         begin_s = clock.monotonic_s()
         items: Iterator[Item] = chain(operation_reports(reference), simulator)
-        played = _played(items, handover, session, clock, bar)
+        played = play_traffic(items, handover, kafka, batch_events=_BATCH_EVENTS, progress=bar)
         spent_s = clock.monotonic_s() - begin_s
         print_table(
             ("handed over", "events"),
             [
-                *sorted(played.kinds.items(), key=lambda item: -item[1]),
-                ("of them recalls", played.recalls),
-                ("of them corrections", played.corrections),
-                ("repeats past the outbox", played.repeats.total()),
-                ("unreadable past the outbox", played.unparsable.total()),
+                *played_rows(played),
                 ("events a second", int(played.events / max(spent_s, 0.001))),
             ],
         )
@@ -140,39 +133,8 @@ def _publish(
             handover.finish(_SEND_S)
 
 
-def _played(
-    items: Iterator[Item],
-    handover: Handover,
-    session: Session,
-    clock: Clock,
-    bar: Callable[[int], None],
-) -> Played:
-    return play(
-        items,
-        handover.outbox,
-        handover.sender,
-        session.connections.kafka,
-        publisher=handover.publisher,
-        reference=Reference.load(),
-        clock=clock,
-        batch_events=_BATCH_EVENTS,
-        progress=lambda played: bar(played.events),
-    )
-
-
 def _import_un_list(session: Session, file: Path) -> None:
-    path = outbox_file(session.outbox_folder, f"{GENERAL_SECRETARIAT}.un-list")
-    with (
-        ImportState(session.settings.data_dir / "un-list.sqlite") as state,
-        open_handover(path, session.connections.kafka, session.schema_ids()) as handover,
-    ):
-        publisher = handover.publisher(GENERAL_SECRETARIAT, "un-list")
-
-        def publish(events: list[Event]) -> None:
-            publisher.publish_many(events)
-
-        report = import_list(file, state, publish)
-        handover.finish(_SEND_S)
+    report = import_un_list(session, file, timeout_s=_SEND_S)
     note(
         f"  {report.new} new, {report.corrections} corrected, {report.recalls} recalled, "
         f"{report.unchanged} unchanged, {len(report.unmapped)} not mapped"

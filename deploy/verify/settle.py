@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, TopicPartition
 
 from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
@@ -20,6 +19,8 @@ from schemas.topics import (
     SOURCE_REGIONS,
     source_topic,
 )
+from sinks.clickhouse.statements import marks_sql
+from sinks.desk.places import topic_ids
 from stream_apps.cutter import CUTTER_GROUP
 from stream_apps.engine import Partition, read_from
 from stream_apps.router.worker import router_group
@@ -51,22 +52,12 @@ def _under_way(kafka: KafkaConnection, client: Client, clock: Clock) -> Iterator
     facts = [Partition(FACTS, number) for number in range(len(SOURCE_REGIONS))]
     if _has_unread(kafka, CUTTER_GROUP, facts, clock):
         yield "the cutter has not cut all mini-blocks"
-    rows = client.query(
-        "SELECT block_partition, max(block_offset) FROM raw.high_water "
-        "WHERE topic_id = {topic_id:String} GROUP BY block_partition",
-        parameters={"topic_id": _topic_id(kafka)},
-    ).result_rows
+    topic_id = topic_ids(kafka, [FACT_BLOCKS])[FACT_BLOCKS]
+    rows = client.query(marks_sql(topic_id)).result_rows
     marks = {int(partition): int(offset) for partition, offset in rows}
     starts = {Partition(FACT_BLOCKS, n): marks.get(n, -1) + 1 for n in range(BLOCK_PARTITIONS)}
     if _any(read_from(kafka, starts, clock, timeout_s=30)):
         yield "the loader has not loaded all blocks"
-
-
-def _topic_id(kafka: KafkaConnection) -> str:
-    """Marks count for the topic of this id only: one made anew begins at 0 again."""
-    admin = AdminClient(kafka.client_config())
-    described = admin.describe_topics(TopicCollection([FACT_BLOCKS]))
-    return str(described[FACT_BLOCKS].result().topic_id)
 
 
 def _has_unread(

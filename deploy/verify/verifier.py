@@ -33,10 +33,11 @@ from producers.outbox import read_accounts
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock, SystemClock
 from schemas.connections import KafkaConnection
+from schemas.headers import UNATTRIBUTED
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import LANES, SOURCE_REGIONS, STRIKES, source_topic
-from stream_apps.router.ledger import UNATTRIBUTED, Account
+from stream_apps.router.ledger import Account, AccountKey
 from stream_apps.router.refusals import INTERNAL, UNKNOWN_SCHEMA
 
 __all__ = ["verify"]
@@ -156,7 +157,7 @@ def _sent(
             total += sent
             if not count.last_sequence:
                 continue
-            name = f"{count.bureau}/{count.system}/{count.lane}/{count.epoch}"
+            name = AccountKey(count.bureau, count.system, count.lane, count.epoch).text()
             account = by_key.get(name)
             booked = 0
             if account is not None:

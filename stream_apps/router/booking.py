@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
-from schemas.headers import Disposition, Refusal, refusal_headers
+from schemas.headers import UNATTRIBUTED, Disposition, Refusal, refusal_headers
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import dlq_topic, ledger_topic, receipts_topic
 from stream_apps.engine.records import Consumed, Produced
-from stream_apps.router.ledger import UNATTRIBUTED, Account, AccountKey, Book, Place, Standing
+from stream_apps.router.ledger import Account, AccountKey, Book, Place, Standing
 from stream_apps.router.refusals import Refused
 
 __all__ = ["RECEIPT_INTERVAL_MS", "Booking", "Entry"]

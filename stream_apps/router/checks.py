@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.catalogue import KINDS
+from schemas.headers import UNATTRIBUTED
 from schemas.reference import Reference
 from schemas.topics import GENERAL_SECRETARIAT, partition_of, source_topic
 from stream_apps.engine.records import Consumed
-from stream_apps.router.ledger import UNATTRIBUTED, AccountKey
+from stream_apps.router.ledger import AccountKey
 from stream_apps.router.refusals import (
     BAD_ENVELOPE,
     BAD_TIME,

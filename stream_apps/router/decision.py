@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas import wire
 from schemas.catalogue import STRETCH_START, Catalogue
+from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.reference import Reference
 from schemas.topics import bureau_topic, desk_topic
 from stream_apps.router.audience import Audience, handling_class, readers
@@ -24,7 +25,6 @@ __all__ = ["ROUTER_VERSION", "UNCATEGORISED", "Decider", "Decision"]
 
 ROUTER_VERSION = "1"
 UNCATEGORISED = "uncategorised"
-_SYSTEM = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
 _OFFENCE = re.compile(r"\d{2}(\d{2}){0,2}\d?\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 _MAX_LIST = 300
@@ -32,7 +32,6 @@ _MAX_LANGUAGE = 35
 _OTHER = "other"
 """Stands in a fact for a code that the reference data does not know: facts hold no free text."""
 _SCHEMES = frozenset({"admiralty", "europol-4x4", "uk-3x5x2"})
-_RESERVED_SYSTEM = "unattributed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Decider:
                 f"bureau {envelope['bureau'][:20]!r} is neither one of the 196 members nor XP",
             )
         system = envelope["system"]
-        if not _SYSTEM.match(system) or system == _RESERVED_SYSTEM:
+        if not SYSTEM_NAME.match(system) or system == UNATTRIBUTED:
             _bad("system", system, "1 to 40 of a-z 0-9 . _ -, not 'unattributed'")
         if envelope["epoch"] < 1:
             _bad("epoch", str(envelope["epoch"]), "a positive number")

@@ -20,7 +20,6 @@ from schemas.headers import Disposition
 
 __all__ = [
     "MAX_JUMP",
-    "UNATTRIBUTED",
     "Account",
     "AccountKey",
     "Book",
@@ -29,7 +28,6 @@ __all__ = [
 
 MAX_JUMP = 1_000_000
 """A number further than this above the highest one seen is a fault, not a gap."""
-UNATTRIBUTED = "unattributed"
 _TAIL = 64
 _MAX_REFUSED_RANGES = 512
 

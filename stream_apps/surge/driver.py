@@ -5,6 +5,7 @@ What differs from `faust.transport.drivers.aiokafka`:
 - the consumer reads committed records only (Faust's own reads aborted ones too, unless its broken
   exactly-once mode is on), so an aborted transaction of the router raises no count;
 - the producer is idempotent and waits for all replicas;
+- a seek is done in the consumer's thread, between two fetches;
 - a source is read from where the table ends, not from the offsets that the group committed;
 - every record of a source knows which record it follows. Around a rebalance Faust seeks while it
   fetches and empties its queues, and so loses records that it then commits as done (seen: one
@@ -94,6 +95,11 @@ class CommittedConsumer(base.Consumer):
         self._new_run(tp)
         self._begins[tp] = offset
         self._handed_out[tp] = offset - 1
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        # Faust's own seeks from its own thread, while the consumer's thread walks the very
+        # records that a seek throws away: a KeyError there ends the worker.
+        await self._thread.seek_wait({partition: offset})
 
     async def perform_seek(self) -> None:
         for tp in self._source_partitions():

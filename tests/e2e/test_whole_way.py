@@ -17,6 +17,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.handover import open_handover, outbox_file
+from deploy.traffic import simulator_outbox
 from producers.simulator import Mix, Simulator, operation_reports, play
 from schemas.clock import SystemClock
 from schemas.ids import uuid7
@@ -53,7 +54,7 @@ def test_a_simulated_day_arrives_whole(world: World) -> None:
     stack = world.stack
     start = datetime.now(UTC) - timedelta(days=2)
     mix = Mix.of("year", 1000, searches=3000, span=timedelta(days=1))
-    path = outbox_file(world.session.outbox_folder, "simulator")
+    path = simulator_outbox(world.session)
     with open_handover(path, stack.kafka, stack.ids) as handover:
         played = play(
             chain(operation_reports(stack.reference), Simulator(stack.reference, 11, start, mix)),

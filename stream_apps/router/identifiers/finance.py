@@ -18,6 +18,7 @@ from stream_apps.router.identifiers.outcome import (
     EMPTY,
     MALFORMED,
     Outcome,
+    by_check_digit,
     invalid,
     unknown,
     valid,
@@ -104,7 +105,7 @@ def lei(value: str, country: str | None, bureau: str) -> Outcome:
         return EMPTY
     if not _LEI.fullmatch(text):
         return MALFORMED
-    return valid(text) if mod97_is_one(text) else invalid(text, "bad-check-digit")
+    return by_check_digit(text, mod97_is_one(text))
 
 
 def isin(value: str, country: str | None, bureau: str) -> Outcome:
@@ -114,7 +115,7 @@ def isin(value: str, country: str | None, bureau: str) -> Outcome:
         return EMPTY
     if not _ISIN.fullmatch(text):
         return MALFORMED
-    return valid(text) if isin_ok(text) else invalid(text, "bad-check-digit")
+    return by_check_digit(text, isin_ok(text))
 
 
 def company_registration(value: str, country: str | None, bureau: str) -> Outcome:

@@ -20,6 +20,7 @@ from stream_apps.router.identifiers.outcome import (
     EMPTY,
     MALFORMED,
     Outcome,
+    by_check_digit,
     invalid,
     unknown,
     valid,
@@ -158,7 +159,7 @@ def imei(value: str, country: str | None, bureau: str) -> Outcome:
     if not (text.isascii() and text.isdigit()):
         return MALFORMED
     if len(text) == 15:
-        return valid(text) if luhn_ok(text) else invalid(text, "bad-check-digit")
+        return by_check_digit(text, luhn_ok(text))
     if len(text) == 16:
         return unknown(text, "imeisv")
     if len(text) == 14:

@@ -10,6 +10,7 @@ from stream_apps.router.identifiers.outcome import (
     EMPTY,
     MALFORMED,
     Outcome,
+    by_check_digit,
     invalid,
     unknown,
     valid,
@@ -94,7 +95,7 @@ def vessel_imo(value: str, country: str | None, bureau: str) -> Outcome:
         return EMPTY
     if not _IMO.fullmatch(text):
         return MALFORMED
-    return valid(text) if imo_ok(text) else invalid(text, "bad-check-digit")
+    return by_check_digit(text, imo_ok(text))
 
 
 def mmsi(value: str, country: str | None, bureau: str) -> Outcome:

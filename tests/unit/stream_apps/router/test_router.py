@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from schemas import wire
-from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, header, read_refusal
+from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, UNATTRIBUTED, header, read_refusal
 from schemas.ids import strike_hash
 from schemas.models import (
     Arrest,
@@ -26,7 +26,7 @@ from schemas.models import (
 from schemas.topics import REGIONS
 from stream_apps.engine import Consumed
 from stream_apps.router.driver import RouterDriver
-from stream_apps.router.ledger import UNATTRIBUTED, AccountKey
+from stream_apps.router.ledger import AccountKey
 
 NOW = datetime(2025, 11, 25, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
