@@ -40,6 +40,7 @@ def enrichment(**given: Any) -> dict[str, Any]:
         "source_partition": 1,
         "source_offset": 7,
         "root": None,
+        "root_bureau": None,
         "categories": ["terrorism"],
         "category_source": "declared",
         "flags": [],

@@ -30,6 +30,14 @@ def recall(
         str | None,
         typer.Option(help="Whose event it is; the bureau's own unless given (XP alone may)."),
     ] = None,
+    root: Annotated[
+        str | None,
+        typer.Option(help="The first event of its chain, if the event is a correction."),
+    ] = None,
+    root_bureau: Annotated[
+        str | None,
+        typer.Option(help="Whose that first event is; as --of unless given (XP alone may)."),
+    ] = None,
     explanation: Annotated[
         str | None, typer.Option(help="In words, for those who hold a copy.")
     ] = None,
@@ -38,6 +46,8 @@ def recall(
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
 ) -> None:
     """Recall an event. Only its bureau may, or XP; a whole chain of corrections goes with it.
+
+    Name the chain by its first event: either as the event itself, or as --root of a correction.
 
     Example: [bold]liaison recall --bureau FR --event-id 0198c2f0-7c11-7d3a-9a52-3f0c5d8e7b10
     --kind notice --reason located[/]
@@ -52,6 +62,8 @@ def recall(
         event = Recall.model_validate(
             {
                 "supersedes": {"event_id": event_id, "bureau": of or bureau, "kind": kind},
+                "root": root,
+                "root_bureau": root_bureau,
                 "subtype": reason,
                 "explanation": explanation,
             }

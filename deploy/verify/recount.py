@@ -60,7 +60,8 @@ class Delivered(NamedTuple):
 class _Fact(NamedTuple):
     bureau: str
     event_id: str
-    root: str | None
+    root: tuple[str, str] | None
+    """Bureau and id of the chain's first event."""
     kind: str
     recorded_at: int
     events: int
@@ -113,18 +114,19 @@ class FactCounts:
             return
         self.facts.append(
             _Fact(
-                fact["bureau"], fact["event_id"], fact["root"], fact["kind"],
+                fact["bureau"], fact["event_id"], _root(fact), fact["kind"],
                 fact["recorded_at"], fact["events"],
             )
         )  # fmt: skip
         if fact["supersedes_event_id"] is not None:
             chain = fact["kind"] == "recall"
             recall = _Recall(fact["recorded_at"], fact["event_id"], chain)
-            targets = {fact["supersedes_event_id"]}
-            if chain and fact["root"] is not None:
-                targets.add(fact["root"])
+            targets = {(fact["supersedes_bureau"], fact["supersedes_event_id"])}
+            root = _root(fact)
+            if chain and root is not None:
+                targets.add(root)
             for target in targets:
-                self.recalls.setdefault((fact["supersedes_bureau"], target), []).append(recall)
+                self.recalls.setdefault(target, []).append(recall)
 
     def cells(self) -> Counter[Cell]:
         """Events that count: each as +1 in its month, and -1 in that of its strike."""
@@ -149,7 +151,7 @@ class FactCounts:
         if fact.root is not None and fact.kind != "recall":
             times += [
                 recall.recorded_at
-                for recall in self.recalls.get((fact.bureau, fact.root), ())
+                for recall in self.recalls.get(fact.root, ())
                 if recall.chain and recall.recall_id != fact.event_id
             ]
         return min(times) if times else None
@@ -225,6 +227,10 @@ def _as_refused_then(record: Consumed, delayed: Mapping[SourcePosition, str]) ->
     if (record.topic, record.partition, record.offset) not in delayed or record.value is None:
         return record
     return record._replace(value=wire.frame(_NO_SCHEMA, record.value[wire.FRAME_BYTES :]))
+
+
+def _root(fact: dict[str, Any]) -> tuple[str, str] | None:
+    return None if fact["root"] is None else (fact["root_bureau"], fact["root"])
 
 
 def _month(at_ms: int) -> str:

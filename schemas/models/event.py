@@ -159,6 +159,7 @@ class Event(Model):
     review_due: AwareDatetime | None = None
     supersedes: Supersedes | None = None
     root: UUID | None = None
+    root_bureau: Publisher | None = None
     in_reply_to: UUID | None = None
     case_ref: str | None = Field(default=None, max_length=200)
 
@@ -188,6 +189,12 @@ class Event(Model):
 
     measures: tuple[Measure, ...] = ()
     identifiers: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole_root(self) -> Self:
+        if self.root_bureau is not None and self.root is None:
+            raise ValueError("root_bureau is the bureau of root: give root too, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _known_codes(self) -> Self:

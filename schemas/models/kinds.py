@@ -200,7 +200,11 @@ class Report(Event):
 
 
 class Recall(Event):
-    """Takes back the event named in `supersedes`; the subtype is the reason."""
+    """Takes back the event named in `supersedes`; the subtype is the reason.
+
+    With it go the first event of its chain, named in `root`, and all corrections that name either
+    as their root.
+    """
 
     kind: ClassVar[str] = "recall"
     explanation: str | None = None

@@ -20,7 +20,7 @@ from sinks.clickhouse import statements
 from sinks.clickhouse.checks import check_deduplication, fact_columns
 from sinks.clickhouse.refusals import explain
 from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
-from sinks.clickhouse.strikes import CountedFact, KnownRecall, Strike, find_strikes
+from sinks.clickhouse.strikes import CountedFact, EventKey, KnownRecall, Strike, find_strikes
 
 __all__ = ["BlockLander", "Landed"]
 
@@ -95,16 +95,16 @@ class BlockLander:
 
     def _strike(self, position: BlockPosition) -> int:
         recalls = [
-            KnownRecall(bureau, target, root, kind, reason, recall_id, int(at_ms))
-            for bureau, target, root, kind, reason, recall_id, at_ms in self._client.query(
+            KnownRecall(bureau, target, _root(root, of), kind, reason, recall_id, int(at_ms))
+            for bureau, target, root, of, kind, reason, recall_id, at_ms in self._client.query(
                 statements.recalls_sql(position)
             ).result_rows
         ]
         found: list[Strike] = []
-        for ids in _parts(sorted({identifier for recall in recalls for identifier in recall.ids})):
+        for ids in _parts(sorted({event_id for recall in recalls for _, event_id in recall.keys})):
             facts = [
-                CountedFact(bureau, event_id, root, kind, int(at_ms))
-                for bureau, event_id, root, kind, at_ms in self._client.query(
+                CountedFact(bureau, event_id, _root(root, of), kind, int(at_ms))
+                for bureau, event_id, root, of, kind, at_ms in self._client.query(
                     statements.candidate_facts_sql(ids)
                 ).result_rows
             ]
@@ -172,6 +172,10 @@ class _explained:  # noqa: N801  (reads as a statement)
             raise RetryableError(
                 text, code="clickhouse-unavailable" if code is None else f"clickhouse-{code}"
             ) from error
+
+
+def _root(event_id: str | None, bureau: str | None) -> EventKey | None:
+    return None if event_id is None or bureau is None else (bureau, event_id)
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -112,7 +112,7 @@ def recalls_sql(position: BlockPosition) -> str:
     """Recalls that the block brings, and those that name an event or a chain in it."""
     ids = block_facts_sql(position)
     return (
-        "SELECT DISTINCT bureau, toString(target), toString(root), kind, reason, "
+        "SELECT DISTINCT bureau, toString(target), toString(root), root_bureau, kind, reason, "
         "toString(recall_event_id), toUnixTimestamp64Milli(recorded_at) FROM raw.recalls\n"
         f"WHERE (block_partition = {position.partition} AND block_offset = {position.offset})\n"
         f"OR target IN ({ids})\nOR root IN ({ids})"
@@ -123,7 +123,7 @@ def candidate_facts_sql(ids: Iterable[str]) -> str:
     """Counting events with one of these ids, or in one of these chains."""
     listed = _uuids(ids)
     return (
-        "SELECT bureau, toString(event_id), toString(root), kind, "
+        "SELECT bureau, toString(event_id), toString(root), root_bureau, kind, "
         "toUnixTimestamp64Milli(recorded_at) FROM raw.facts\n"
         f"WHERE sign = 1 AND kind != 'search' AND event_id IS NOT NULL "
         f"AND (event_id IN ({listed}) OR root IN ({listed}))"

@@ -1,9 +1,10 @@
 """Which events a recall or a correction takes out of the statistics: a pure function.
 
 A correction (any kind but `recall`) strikes the one event that it names. A recall strikes the
-whole chain: the event it names, the chain's first event, and every event whose root is either.
-Only events of the bureau that the recall names; never the recall itself, never another recall by
-way of a chain; an event that is struck already is not struck again.
+whole chain: the event it names, the chain's first event, and every event whose root is either. An
+event is named by its bureau and its id: another bureau's of the same id is another event. Never the
+recall itself, never another recall by way of a chain; an event that is struck already is not
+struck again.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-__all__ = ["CountedFact", "KnownRecall", "Strike", "find_strikes"]
+__all__ = ["CountedFact", "EventKey", "KnownRecall", "Strike", "find_strikes"]
 
 RECALL_KIND = "recall"
+EventKey = tuple[str, str]
+"""Bureau and event id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +25,28 @@ class KnownRecall:
 
     bureau: str
     target: str
-    root: str | None
+    root: EventKey | None
     kind: str
     reason: str
     recall_event_id: str | None
     recorded_at_ms: int
 
     @property
-    def ids(self) -> frozenset[str]:
+    def keys(self) -> frozenset[EventKey]:
         """Events and chains that it may strike."""
+        target = self.bureau, self.target
         if self.kind != RECALL_KIND or self.root is None:
-            return frozenset((self.target,))
-        return frozenset((self.target, self.root))
+            return frozenset((target,))
+        return frozenset((target, self.root))
 
     def strikes(self, fact: CountedFact) -> bool:
-        if self.bureau != fact.bureau or self.recall_event_id == fact.event_id:
+        if self.recall_event_id == fact.event_id:
             return False
-        if fact.event_id == self.target:
+        if fact.key == (self.bureau, self.target):
             return True
         if self.kind != RECALL_KIND or fact.kind == RECALL_KIND:
             return False
-        return fact.event_id in self.ids or fact.root in self.ids
+        return fact.key in self.keys or fact.root in self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,13 @@ class CountedFact:
 
     bureau: str
     event_id: str
-    root: str | None
+    root: EventKey | None
     kind: str
     recorded_at_ms: int
+
+    @property
+    def key(self) -> EventKey:
+        return self.bureau, self.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +80,23 @@ class Strike:
 def find_strikes(
     recalls: Iterable[KnownRecall],
     facts: Iterable[CountedFact],
-    struck: Collection[tuple[str, str]],
+    struck: Collection[EventKey],
 ) -> tuple[Strike, ...]:
     """The compensations still to write, each event once, by its earliest recall, in a set order."""
-    by_id: dict[str, list[KnownRecall]] = {}
+    by_key: dict[EventKey, list[KnownRecall]] = {}
     for recall in recalls:
-        for identifier in recall.ids:
-            by_id.setdefault(identifier, []).append(recall)
-    found: dict[tuple[str, str], Strike] = {}
+        for key in recall.keys:
+            by_key.setdefault(key, []).append(recall)
+    found: dict[EventKey, Strike] = {}
     for fact in facts:
-        key = (fact.bureau, fact.event_id)
-        if key in struck or key in found:
+        if fact.key in struck or fact.key in found:
             continue
-        near = [*by_id.get(fact.event_id, ()), *(by_id.get(fact.root, ()) if fact.root else ())]
+        near = [*by_key.get(fact.key, ()), *(by_key.get(fact.root, ()) if fact.root else ())]
         fitting = [recall for recall in near if recall.strikes(fact)]
         if not fitting:
             continue
         first = min(fitting, key=lambda r: (r.recorded_at_ms, r.recall_event_id or ""))
-        found[key] = Strike(
+        found[fact.key] = Strike(
             fact.bureau,
             fact.event_id,
             first.recall_event_id,

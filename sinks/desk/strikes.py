@@ -94,4 +94,8 @@ class StrikeFollower:
         if self._next_offset == before:
             return []
         saved = Saved(self._topic_id, self._next_offset)
-        return [*self._store.strike(found, self._topic, saved), *unreadable]
+        try:
+            return [*self._store.strike(found, self._topic, saved), *unreadable]
+        except BaseException:
+            self._next_offset = before
+            raise

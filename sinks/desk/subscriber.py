@@ -129,12 +129,7 @@ class Subscriber:
             follower = StrikeFollower(store, self._ids, self._strikes, ids[self._strikes])
             self._announcements = [*follower.catch_up(consumer, self._clock), *store.due()]
             self._find_places(consumer, store, ids)
-            consumer.assign(
-                [
-                    follower.place,
-                    *(TopicPartition(t, 0, saved.next_offset) for t, saved in self._next.items()),
-                ]
-            )
+            self._assign(consumer, follower)
             self._save_due = Deadline.after(self._clock, _SAVE_EVERY_S)
             self._forget_due = Deadline.after(self._clock, 0.0)
             self._parts = _Parts(consumer, store, follower)
@@ -168,16 +163,18 @@ class Subscriber:
         Raises:
             GapError: records are gone that were never read; so does every later call.
             PermanentError: a topic is gone or forbidden.
+            RetryableError: the store can't be written; poll again, nothing is skipped.
         """
         if self._failure is not None:
             raise self._failure
         parts = self._opened()
         announced, self._announcements = self._announcements, []
-        most = min(max_records or self._max_records, self._max_records)
-        messages = parts.consumer.consume(most, 0.0 if announced else timeout_s)
-        strikes = [message for message in messages if message.topic() == self._strikes]
-        items: list[Item] = [*announced, *parts.follower.take(strikes)]
+        items: list[Item] = list(announced)
+        next_before, given_out = dict(self._next), len(self._unacknowledged)
         try:
+            most = min(max_records or self._max_records, self._max_records)
+            messages = parts.consumer.consume(most, 0.0 if announced else timeout_s)
+            items += parts.follower.take([m for m in messages if m.topic() == self._strikes])
             for message in messages:
                 if message.topic() != self._strikes:
                     self._take(message, parts, items)
@@ -186,6 +183,13 @@ class Subscriber:
             # What was read before it is still good; the next call says what happened.
             if not items:
                 raise
+        except BaseException:
+            # Cut off (Ctrl-C, a full disk): what nobody was handed comes again.
+            self._next = next_before
+            del self._unacknowledged[given_out:]
+            self._announcements = [item for item in items if not isinstance(item, Delivered)]
+            self._assign(parts.consumer, parts.follower)
+            raise
         if any(not isinstance(item, Struck) for item in items):
             self._outstanding = True
         elif not self._outstanding and self._save_due.expired():
@@ -207,6 +211,11 @@ class Subscriber:
     def ack_struck(self, struck: Iterable[Struck]) -> None:
         """The consumer knows that these are struck; they don't come again."""
         self._opened().store.told([item.hash for item in struck])
+
+    def _assign(self, consumer: Consumer, follower: StrikeFollower) -> None:
+        """Read on from the places that are held."""
+        places = [TopicPartition(t, 0, saved.next_offset) for t, saved in self._next.items()]
+        consumer.assign([follower.place, *places])
 
     def _opened(self) -> _Parts:
         if self._parts is None:
@@ -297,7 +306,9 @@ class Subscriber:
             return Unreadable(position, str(wrong), value)
         bureau, event_id, root = enrichment["bureau"], enrichment["event_id"], enrichment["root"]
         own = bytes.fromhex(strike_hash(bureau, event_id))
-        first = None if root is None else bytes.fromhex(strike_hash(bureau, root))
+        first = None
+        if root is not None:
+            first = bytes.fromhex(strike_hash(enrichment["root_bureau"], root))
         strike = store.strike_of(own, first)
         self._unacknowledged.append(GivenOut(own, first, bureau, event_id, strike is not None))
         return Delivered(

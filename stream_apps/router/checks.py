@@ -81,11 +81,34 @@ def check_event(
             )
     if head["retain_until"] is not None and head["retain_until"] < now_ms:
         raise Refused(RETENTION_PAST, f"retain_until {head['retain_until']} is before {now_ms}")
+    _check_root(bureau, head, reference)
     target = head["supersedes"]
     if target is not None:
         _check_target(kind, bureau, target, reference)
     elif kind == "recall":
         raise Refused(BAD_ENVELOPE, "a recall must name its target in supersedes")
+
+
+def root_bureau(bureau: str, head: Mapping[str, Any]) -> str | None:
+    """The bureau of a chain's first event; None outside a chain.
+
+    As the event of `bureau` names it; else that of the event superseded, else its own.
+    """
+    if head["root"] is None:
+        return None
+    target = head["supersedes"]
+    named: str | None = head["root_bureau"]
+    return named or (bureau if target is None else target["bureau"])
+
+
+def _check_root(bureau: str, head: Mapping[str, Any], reference: Reference) -> None:
+    named = head["root_bureau"]
+    if named is None:
+        return
+    if head["root"] is None or named not in reference.publishers:
+        raise Refused(BAD_ENVELOPE, "root_bureau names no bureau, or stands without a root")
+    if bureau not in (named, GENERAL_SECRETARIAT):
+        raise Refused(NOT_YOURS, f"{bureau} may not join a chain of {named}")
 
 
 def _check_target(kind: str, bureau: str, target: Mapping[str, Any], reference: Reference) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from schemas.models.encode import MEASURE_SCALE, decimal_bytes
 from schemas.reference import Reference
+from stream_apps.router.checks import root_bureau
 from stream_apps.router.decision import Decision
 from stream_apps.router.money import usd
 from stream_apps.router.refusals import BAD_ENVELOPE, Refused
@@ -117,6 +118,7 @@ def fact_of(
         **decision.fact,
         "event_id": head["event_id"],
         "root": head["root"],
+        "root_bureau": root_bureau(decision.bureau, head),
         "supersedes_event_id": supersedes and supersedes["event_id"],
         "supersedes_bureau": supersedes and supersedes["bureau"],
         "supersedes_kind": supersedes and supersedes["kind"],

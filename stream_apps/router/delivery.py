@@ -17,6 +17,7 @@ from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import STRIKES
 from stream_apps.engine.records import Consumed, Produced
+from stream_apps.router.checks import root_bureau
 from stream_apps.router.counting import Valued, fact_of, value_measures
 from stream_apps.router.decision import Decision
 from stream_apps.router.identifiers import Checked, check_identifier
@@ -91,6 +92,7 @@ class Delivery:
                 "source_partition": record.partition,
                 "source_offset": record.offset,
                 "root": read.head["root"],
+                "root_bureau": root_bureau(decision.bureau, read.head),
                 "categories": decision.categories,
                 "category_source": decision.category_source,
                 "flags": [*decision.flags, *valued.flags, *_identifier_flags(checked)],
@@ -124,12 +126,13 @@ class Delivery:
             "recorded_at": at_ms,
         }
         value = wire.frame(self._strike_id, wire.encode(self._strike.plain, body))
-        struck = {target["event_id"]}
-        if recall and head["root"] is not None:
-            struck.add(head["root"])
+        struck = {(target["bureau"], target["event_id"])}
+        first = root_bureau(decision.bureau, head)
+        if recall and first is not None:
+            struck.add((first, head["root"]))
         suffix = "chain" if recall else "one"
-        for event_id in sorted(struck):
-            key = f"{strike_hash(target['bureau'], event_id)}:{suffix}"
+        for bureau, event_id in sorted(struck):
+            key = f"{strike_hash(bureau, event_id)}:{suffix}"
             yield Produced(STRIKES, key.encode(), value)
 
 

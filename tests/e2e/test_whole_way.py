@@ -147,20 +147,28 @@ def test_an_event_recalled_before_or_after_it_lands_does_not_count(world: World)
     assert not struck[str(kept.event_id)]
 
 
-def test_a_recall_strikes_a_whole_chain_of_corrections(world: World) -> None:
+def test_a_recall_strikes_a_whole_chain_of_corrections_the_general_secretariats_too(
+    world: World,
+) -> None:
     money = (Measure(measure="amount-seized", value=Decimal(100), unit="EUR"),)
     first = Seizure(category="drug-trafficking", measures=money)
-    second = Seizure(
-        category="drug-trafficking", measures=money, root=first.event_id,
-        supersedes=Supersedes(event_id=first.event_id, bureau="PT", kind="seizure"),
+    second, third = (
+        Seizure(
+            category="drug-trafficking", measures=money, root=first.event_id,
+            concerned_countries=("PT",),
+            supersedes=Supersedes(event_id=first.event_id, bureau="PT", kind="seizure"),
+        )
+        for _ in range(2)
     )  # fmt: skip
     world.publish("PT", first, second)
+    world.publish("XP", third)
     world.settle()
-    assert world.events_that_count(first.event_id, second.event_id) == 1
+    chain_ids = (first.event_id, second.event_id, third.event_id)
+    assert world.events_that_count(*chain_ids) == 2
     target = Supersedes(event_id=second.event_id, bureau="PT", kind="seizure")
     world.publish("PT", Recall(subtype="error", root=first.event_id, supersedes=target))
     world.assert_no_difference()
-    assert world.events_that_count(first.event_id, second.event_id) == 0
+    assert world.events_that_count(*chain_ids) == 0
 
 
 def test_a_replay_from_the_dead_letters_done_twice_counts_once(

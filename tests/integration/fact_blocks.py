@@ -25,6 +25,7 @@ def make_fact(**changes: Any) -> Fact:
     fact: Fact = {
         "event_id": uuid.uuid4(),
         "root": None,
+        "root_bureau": None,
         "supersedes_event_id": None,
         "supersedes_bureau": None,
         "supersedes_kind": None,
@@ -84,6 +85,7 @@ def recall_of(fact: Fact, **changes: Any) -> Fact:
         "supersedes_bureau": fact["bureau"],
         "supersedes_kind": fact["kind"],
         "root": fact["root"] or fact["event_id"],
+        "root_bureau": fact["root_bureau"] or fact["bureau"],
     }
     return make_fact(**(named | changes))
 
@@ -97,6 +99,7 @@ def correction_of(fact: Fact, **changes: Any) -> Fact:
         "supersedes_bureau": fact["bureau"],
         "supersedes_kind": fact["kind"],
         "root": fact["root"] or fact["event_id"],
+        "root_bureau": fact["root_bureau"] or fact["bureau"],
     }
     return make_fact(**(named | changes))
 

@@ -115,6 +115,18 @@ def test_a_recall_strikes_the_whole_chain_also_what_comes_later(
     assert counted(client, first, second, third, recall) == [0, 0, 0, 1]
 
 
+def test_a_recall_strikes_the_correction_that_the_general_secretariat_made(
+    client: Client, topic: Topic
+) -> None:
+    first = make_fact(bureau=fresh_bureau())
+    corrected = correction_of(first, bureau="XP")
+    again = correction_of(corrected)
+    of_another = make_fact(root=first["event_id"], root_bureau=fresh_bureau())
+    topic.land(first, corrected, again, of_another)
+    topic.land(recall_of(first))
+    assert counted(client, first, corrected, again, of_another) == [0, 0, 0, 1]
+
+
 def test_a_recall_twice_strikes_once(client: Client, topic: Topic) -> None:
     event = make_fact(bureau=fresh_bureau())
     topic.land(event)

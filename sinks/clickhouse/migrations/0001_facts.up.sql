@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS raw.facts
 (
     event_id Nullable(UUID) COMMENT 'Event; null where searches were folded',
     root Nullable(UUID) COMMENT 'First event id of a chain of corrections',
+    root_bureau LowCardinality(Nullable(String)) COMMENT 'Bureau of that first event',
     supersedes_event_id Nullable(UUID) COMMENT 'Event that this one recalls or corrects',
     supersedes_bureau LowCardinality(Nullable(String)) COMMENT 'Bureau of that event',
     supersedes_kind LowCardinality(Nullable(String)) COMMENT 'Kind of that event',

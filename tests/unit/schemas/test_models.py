@@ -46,6 +46,7 @@ STAMP = Stamp("FR", "cases", "message", 7, 1, 1_764_028_800_000, "test", "1")
         (lambda: Measure(measure="amount-lost", value=ONE), "Measure", "amount-lost", "currency"),
         (lambda: Identifier(type="passport", value="x"), "Identifier", "'passport'", "travel_doc"),
         (lambda: Recall(subtype="error"), "Recall", "recall", "supersedes"),
+        (lambda: Arrest(root_bureau="FR"), "Arrest", "FR", "root_bureau is the bureau of root"),
         (lambda: Arrest(occurred_at=datetime(2025, 1, 1)), "occurred_at", "2025", "timezone"),  # noqa: DTZ001
         (lambda: Arrest(colour="red"), "colour", "red", "Extra inputs"),  # type: ignore[call-arg]
     ],

@@ -11,8 +11,9 @@ JANUARY, FEBRUARY = 1_767_225_600_000, 1_769_904_000_000
 
 def a_fact(event_id: str | None, **fields: Any) -> dict[str, Any]:
     return {
-        "event_id": event_id, "root": None, "kind": "arrest", "bureau": "FR", "events": 1,
-        "recorded_at": JANUARY, "supersedes_event_id": None, "supersedes_bureau": None, **fields,
+        "event_id": event_id, "root": None, "root_bureau": "FR", "kind": "arrest", "bureau": "FR",
+        "events": 1, "recorded_at": JANUARY, "supersedes_event_id": None,
+        "supersedes_bureau": None, **fields,
     }  # fmt: skip
 
 
@@ -56,6 +57,13 @@ def test_a_correction_takes_out_the_one_and_a_recall_the_chain() -> None:
     second = a_fact("b", root="a", supersedes_event_id="a", supersedes_bureau="FR")
     assert counted(a_fact("a"), second) == {("arrest", "FR", "2026-01"): 1}
     cells = counted(a_fact("a"), second, recall("r", "b", root="a", recorded_at=JANUARY))
+    assert cells == {("recall", "FR", "2026-01"): 1}
+
+
+def test_a_recall_reaches_the_correction_that_the_general_secretariat_made() -> None:
+    second = a_fact("b", bureau="XP", root="a", supersedes_event_id="a", supersedes_bureau="FR")
+    assert counted(a_fact("a"), second) == {("arrest", "XP", "2026-01"): 1}
+    cells = counted(a_fact("a"), second, recall("r", "a", root="a", recorded_at=JANUARY))
     assert cells == {("recall", "FR", "2026-01"): 1}
 
 

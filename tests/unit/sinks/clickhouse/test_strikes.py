@@ -31,19 +31,23 @@ def recall(target: str = A, **changes: object) -> KnownRecall:
     [
         (recall(A), fact(A), True),
         (recall(A), fact(B), False),
-        (recall(A), fact(B, root=A), True),
-        (recall(B, root=A), fact(A), True),
-        (recall(B, root=A), fact(C, root=A), True),
-        (recall(B, root=A), fact(B, root=A), True),
+        (recall(A), fact(B, root=("FR", A)), True),
+        (recall(B, root=("FR", A)), fact(A), True),
+        (recall(B, root=("FR", A)), fact(C, root=("FR", A)), True),
+        (recall(B, root=("FR", A)), fact(B, root=("FR", A)), True),
         (recall(A), fact(A, bureau="DE"), False),
-        (recall(A), fact(B, root=A, bureau="DE"), False),
+        (recall(A), fact(B, root=("DE", A), bureau="DE"), False),
+        (recall(A), fact(B, root=("DE", A), bureau="FR"), False),
+        (recall(A, root=("FR", A)), fact(B, root=("FR", A), bureau="XP"), True),
+        (recall(B, bureau="XP", root=("FR", A)), fact(C, root=("FR", A), bureau="FR"), True),
+        (recall(B, bureau="XP", root=("FR", A)), fact(A), True),
         (recall(A, kind="notice"), fact(A), True),
-        (recall(A, kind="notice", root=A), fact(B, root=A), False),
-        (recall(B, kind="notice", root=A), fact(A), False),
-        (recall(A, root=A), fact(R, root=A, kind="recall"), False),
-        (recall(A, root=A), fact(OTHER, root=A, kind="recall"), False),
+        (recall(A, kind="notice", root=("FR", A)), fact(B, root=("FR", A)), False),
+        (recall(B, kind="notice", root=("FR", A)), fact(A), False),
+        (recall(A, root=("FR", A)), fact(R, root=("FR", A), kind="recall"), False),
+        (recall(A, root=("FR", A)), fact(OTHER, root=("FR", A), kind="recall"), False),
         (recall(OTHER), fact(OTHER, kind="recall"), True),
-        (recall(A, kind="notice", root=A), fact(R, root=A), False),
+        (recall(A, kind="notice", root=("FR", A)), fact(R, root=("FR", A)), False),
     ],
     ids=lambda value: repr(value)[:60] if not isinstance(value, bool) else str(value),
 )
@@ -65,7 +69,7 @@ def test_it_is_recorded_at_the_later_of_the_two_by_the_earliest_recall() -> None
     assert (strike.recall_event_id, strike.recorded_at_ms) == ("early", 30)
 
 
-@given(st.permutations([fact(A), fact(B, root=A), fact(C, root=A), fact(A)]))
+@given(st.permutations([fact(A), fact(B, root=("FR", A)), fact(C, root=("FR", A)), fact(A)]))
 def test_order_and_repeats_of_the_input_do_not_matter(facts: list[CountedFact]) -> None:
-    found = find_strikes([recall(B, root=A)], facts, set())
+    found = find_strikes([recall(B, root=("FR", A))], facts, set())
     assert [strike.event_id for strike in found] == [A, B, C]

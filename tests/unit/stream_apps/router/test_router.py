@@ -256,6 +256,38 @@ def test_a_recall_strikes_the_chain_and_a_correction_the_one(driver: RouterDrive
     assert (fact["kind"], fact["subtype"], fact["supersedes_kind"]) == ("recall", "error", "arrest")
 
 
+def test_a_chain_that_the_general_secretariat_joined_keeps_its_first_bureau(
+    driver: RouterDriver,
+) -> None:
+    first, second, third = uuid4(), uuid4(), uuid4()
+    joined = an_arrest(
+        event_id=second, root=first, concerned_countries=("FR",),
+        supersedes=Supersedes(event_id=first, bureau="FR", kind="arrest"),
+    )  # fmt: skip
+    again = an_arrest(
+        event_id=third, root=first, root_bureau="FR", concerned_countries=("FR",),
+        supersedes=Supersedes(event_id=second, bureau="XP", kind="arrest"),
+    )  # fmt: skip
+    taken_back = Recall(
+        subtype="error", root=first, root_bureau="FR", occurred_at=NOW,
+        supersedes=Supersedes(event_id=third, bureau="XP", kind="arrest"),
+    )  # fmt: skip
+    for event in (joined, again):
+        out = driver.feed(driver.record("XP", event))
+        (fact,) = driver.decode(out["facts"][0])["facts"]
+        assert (fact["root"], fact["root_bureau"]) == (str(first), "FR")
+    out = driver.feed(driver.record("XP", taken_back))
+    assert {r.key for r in out["strikes"]} == {
+        f"{strike_hash(bureau, str(event))}:chain".encode()
+        for bureau, event in (("FR", first), ("XP", third))
+    }
+
+
+def test_nobody_else_joins_a_chain(driver: RouterDriver) -> None:
+    out = driver.feed(driver.record("FR", an_arrest(root=uuid4(), root_bureau="DE")))
+    assert refusal_of(out) == ("not-yours", "rejected")
+
+
 def test_the_general_secretariat_may_recall_what_others_published(driver: RouterDriver) -> None:
     recall = Recall(
         subtype="ccf-decision", occurred_at=NOW,
