@@ -139,7 +139,7 @@ def replay(
         records = [_at(session, place) for place in places]
         found = [(record, read_refusal(record.headers)) for record in records]
     else:
-        found = list(_refused(session, region, code))
+        found = [(r, why) for r, why in _refused(session, region, code) if _is_replayable(why)]
     sent = _replay(session.connections.kafka, found)
     if as_json:
         print_json(sent)
@@ -162,6 +162,13 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> li
         raise PermanentError(
             f"{DLQ_BLOCKS} holds blocks that ClickHouse refused: mend the table or the loader; "
             "they are loaded again by rebuilding from fact-blocks, not by a replay",
+            code="not-replayable",
+        )
+    counted = [_place(record) for record, refusal in found if not _is_replayable(refusal)]
+    if counted:
+        raise PermanentError(
+            f"{', '.join(counted)}: only the watch for surges refused it; it was counted, "
+            "and a second copy would count twice",
             code="not-replayable",
         )
     producer = Producer(kafka.producer_config())
@@ -193,6 +200,13 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> li
         {"place": _place(record), "sent_to": f"{refusal.topic}/{refusal.partition}"}
         for record, refusal in found
     ]
+
+
+def _is_replayable(refusal: Refusal) -> bool:
+    """Facts that the surge worker could not read were cut and counted all the same."""
+    from schemas.topics import FACTS
+
+    return refusal.topic != FACTS
 
 
 def _refused(

@@ -134,7 +134,7 @@ class Engine:
         statement = job.statement
         handle.query(f"USE {_database(job.database)}")
         settings = dict(job.settings)
-        if job.read_only and settings.get("readonly", "0") == "0":
+        if job.read_only and settings.get("readonly") not in ("1", "2"):
             settings["readonly"] = "2"
         loads_input = statement.structure is not None and job.data_file is not None
         if loads_input:

@@ -23,6 +23,7 @@ from deploy.clickhouse.errors import (
 __all__ = ["Statement", "parse_statement", "quote"]
 
 INPUT_TABLE = "_liaison_input"
+_NO_COLUMNS = re.compile(r"""--|/\*|[;#$\\`"\x00-\x1f]""")
 
 _TOKEN = re.compile(
     rb"""(?P<space>\s+)
@@ -140,6 +141,24 @@ def _refuse_if_forbidden(previous: _Token | None, token: _Token) -> None:
             )
 
 
+def _check_structure(structure: str) -> None:
+    """A list of columns and nothing else: it becomes part of a CREATE TEMPORARY TABLE.
+
+    What may begin a comment, end the statement or hide the end of a string is refused outright, so
+    that the engine can't read it otherwise than it is read here.
+    """
+    depth = lowest = 0
+    for token in _tokens(structure.encode()):
+        depth += {b"(": 1, b")": -1}.get(token.text, 0)
+        lowest = min(lowest, depth)
+    if lowest < 0 or depth != 0 or _NO_COLUMNS.search(structure):
+        raise ClickHouseError.refused(
+            SYNTAX_ERROR,
+            "Syntax error: the structure of input() is a list of columns with their types, "
+            "brackets closed, without comments, semicolons or escapes.",
+        )
+
+
 def parse_statement(text: bytes, formats: frozenset[str]) -> Statement:
     """Read a statement from the start of a request's text.
 
@@ -218,6 +237,7 @@ def _parse_insert(
             )
             if opened and before_previous is not None:
                 structure = unquote(token.text)
+                _check_structure(structure)
                 closing = next(tokens, None)
                 if closing is None or closing.text != b")":
                     raise ClickHouseError.refused(

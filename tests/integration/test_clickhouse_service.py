@@ -66,8 +66,11 @@ class TestAccounts:
             with pytest.raises(DatabaseError) as caught:
                 client.command(sql)
             assert caught.value.code == 164
-        with pytest.raises(DatabaseError):
-            client.command("CREATE DATABASE x", settings={"readonly": 0})
+        for readonly in ("0", "00", "false", "-0", ""):
+            url = f"http://127.0.0.1:{guarded.port}/?readonly={readonly}"
+            answer = httpx.post(url, content="CREATE DATABASE x", auth=("reader", "reads"))
+            assert answer.status_code >= 400, readonly
+        assert client.query("EXISTS DATABASE x").result_rows == [(0,)]
         client.close()
 
 

@@ -109,6 +109,25 @@ def test_what_makes_no_sense_here_is_refused(text: str | bytes, code: int) -> No
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    "structure",
+    [
+        "a Int8) ENGINE=Memory; DROP TABLE t --",
+        "a Int8) AS (SELECT (1",
+        "a Int8 # ''\\n) AS SELECT 1 -- ''",
+        "a Int8 /* (",
+        "a Int8) AS SELECT 1 -- (",
+        "a Enum(''x\\'' = 1)",
+        "a Int8, `b Int8",
+        "a Int8 $x$ ) $x$",
+    ],
+)
+def test_the_structure_of_input_holds_columns_and_no_statement(structure: str) -> None:
+    with pytest.raises(ClickHouseError) as caught:
+        parse(f"INSERT INTO t SELECT a FROM input('{structure}') FORMAT CSV\n1")
+    assert caught.value.code == 62
+
+
 @pytest.mark.parametrize("text", ["", "  ", "-- nothing", ";"])
 def test_an_empty_statement_is_no_error(text: str) -> None:
     assert parse(text).data_offset is None
