@@ -69,8 +69,5 @@ def simulate(
     if as_json:
         print_json(report)
         return
-    print_table(
-        ("handed over", "events"),
-        played_rows(played),
-    )
+    print_table(("handed over", "events"), played_rows(played))
     note(f"{played.records} records in {spent_s:.1f} s; `liaison ledger` shows what became of them")

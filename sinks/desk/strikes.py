@@ -71,16 +71,16 @@ class StrikeFollower:
         """Keep these strikes; say which events given out they hit, and which can't be read."""
         found: list[tuple[StrikeKey, Strike | None]] = []
         unreadable: list[Unreadable] = []
-        before = self._next_offset
+        next_offset = self._next_offset
         for message in messages:
             offset = message.offset()
             assert offset is not None
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    self._next_offset = max(self._next_offset, offset)
+                    next_offset = max(next_offset, offset)
                 continue
-            self._next_offset = offset + 1
+            next_offset = offset + 1
             value = message.value()
             try:
                 key = strike_key(message.key())
@@ -91,11 +91,8 @@ class StrikeFollower:
             found.append(
                 (key, None if value is None else read_strike(self._ids, key, value, appended_ms))
             )
-        if self._next_offset == before:
+        if next_offset == self._next_offset:
             return []
-        saved = Saved(self._topic_id, self._next_offset)
-        try:
-            return [*self._store.strike(found, self._topic, saved), *unreadable]
-        except BaseException:
-            self._next_offset = before
-            raise
+        struck = self._store.strike(found, self._topic, Saved(self._topic_id, next_offset))
+        self._next_offset = next_offset
+        return [*struck, *unreadable]

@@ -216,6 +216,7 @@ class Subscriber:
         """Read on from the places that are held."""
         places = [TopicPartition(t, 0, saved.next_offset) for t, saved in self._next.items()]
         consumer.assign([follower.place, *places])
+        self._at_end.clear()
 
     def _opened(self) -> _Parts:
         if self._parts is None:

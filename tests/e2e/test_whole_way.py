@@ -17,8 +17,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.handover import open_handover, outbox_file
-from deploy.traffic import simulator_outbox
-from producers.simulator import Mix, Simulator, operation_reports, play
+from deploy.traffic import play_traffic, simulator_outbox
+from producers.simulator import Mix, Simulator, operation_reports
 from schemas.clock import SystemClock
 from schemas.ids import uuid7
 from schemas.models import Arrest, Measure, Recall, Report, Seizure, Supersedes
@@ -56,14 +56,10 @@ def test_a_simulated_day_arrives_whole(world: World) -> None:
     mix = Mix.of("year", 1000, searches=3000, span=timedelta(days=1))
     path = simulator_outbox(world.session)
     with open_handover(path, stack.kafka, stack.ids) as handover:
-        played = play(
+        played = play_traffic(
             chain(operation_reports(stack.reference), Simulator(stack.reference, 11, start, mix)),
-            handover.outbox,
-            handover.sender,
+            handover,
             stack.kafka,
-            publisher=handover.publisher,
-            reference=stack.reference,
-            clock=SystemClock(),
         )
     verdict = world.verify()
     assert [difference.text() for difference in verdict.differences] == []

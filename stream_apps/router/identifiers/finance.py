@@ -92,7 +92,7 @@ def payment_card(value: str, country: str | None, bureau: str) -> Outcome:
         return EMPTY
     if _CARD.fullmatch(text):
         masked = f"{text[:6]}{'*' * (len(text) - 10)}{text[-4:]}"
-        return valid(masked) if luhn_ok(text) else invalid(masked, "bad-check-digit")
+        return by_check_digit(masked, luhn_ok(text))
     if _MASKED_CARD.fullmatch(text):
         return unknown(f"{text[:6]}{'*' * (len(text) - 10)}{text[-4:]}", "masked")
     return invalid(None, "bad-length") if text.isdigit() else MALFORMED
