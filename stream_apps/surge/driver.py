@@ -17,6 +17,7 @@ A *run* of a partition is what is read between two seeks; a record of an earlier
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -58,6 +59,10 @@ class _CommittedThread(base.AIOKafkaConsumerThread):
         setattr(consumer, _ISOLATION, _COMMITTED)
         return consumer
 
+    async def seek_here(self, partition: TP, offset: int) -> None:
+        """Seek; for this thread's own loop."""
+        self.seek(partition, offset)
+
 
 class CommittedConsumer(base.Consumer):
     """Reads committed, from where the table ends, and tells what follows on what."""
@@ -98,8 +103,13 @@ class CommittedConsumer(base.Consumer):
 
     async def _seek(self, partition: TP, offset: int) -> None:
         # Faust's own seeks from its own thread, while the consumer's thread walks the very
-        # records that a seek throws away: a KeyError there ends the worker.
-        await self._thread.seek_wait({partition: offset})
+        # records that a seek throws away: a KeyError there ends the worker. Its queue of calls is
+        # passed by: in a rebalance what stands in it may wait for the assignment.
+        thread: Any = self._thread
+        done = asyncio.run_coroutine_threadsafe(
+            thread.seek_here(partition, offset), thread.thread_loop
+        )
+        await asyncio.wrap_future(done)
 
     async def perform_seek(self) -> None:
         for tp in self._source_partitions():
