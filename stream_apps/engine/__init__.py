@@ -2,7 +2,7 @@
 
 from stream_apps.engine.loop import LoopSettings, TransactionalLoop
 from stream_apps.engine.reading import read_from, read_one, read_state, read_topics
-from stream_apps.engine.records import Consumed, Partition, Processor, Produced, StateSource
+from stream_apps.engine.records import Consumed, Partition, Processor, Produced
 
 __all__ = [
     "Consumed",
@@ -10,7 +10,6 @@ __all__ = [
     "Partition",
     "Processor",
     "Produced",
-    "StateSource",
     "TransactionalLoop",
     "read_from",
     "read_one",

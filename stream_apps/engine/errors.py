@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import FencedError, LiaisonError, PermanentError, RetryableError
 
-__all__ = ["classify", "must_abort"]
+__all__ = ["classify", "is_unwritable", "must_abort"]
 
 _FENCED = frozenset(
     {
@@ -31,6 +31,9 @@ _RETRYABLE = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
+_UNWRITABLE = frozenset(
+    {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
+)
 
 
 def _error_of(error: Exception) -> KafkaError | None:
@@ -42,6 +45,11 @@ def must_abort(error: KafkaException) -> bool:
     """The transaction is lost, but the producer may begin another."""
     found = _error_of(error)
     return found is not None and found.txn_requires_abort()
+
+
+def is_unwritable(error: KafkaError) -> bool:
+    """The broker, or the client before it, will never take this record."""
+    return error.code() in _UNWRITABLE
 
 
 def classify(error: Exception, doing: str) -> LiaisonError:

@@ -6,6 +6,10 @@
   ends, since only a restart can learn the outcome.
 - A fenced producer never writes again: the loop raises :class:`FencedError`.
 - On revocation whatever was collected is forgotten before the partition belongs to somebody else.
+- Every commit, a tick's too, carries offsets under the group's generation: a worker that slept
+  past its session can't write what its successor has overtaken.
+- After an abort less is tried at once; a single record whose outputs the broker will never take is
+  handed to the processor's `refuse`, so that it can't hold up the others.
 """
 
 from __future__ import annotations
@@ -15,12 +19,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
-from schemas.errors import ConfigurationError, FencedError, LiaisonError, RetryableError
-from stream_apps.engine.errors import classify, must_abort
+from schemas.errors import (
+    ConfigurationError,
+    FencedError,
+    LiaisonError,
+    PermanentError,
+    RetryableError,
+)
+from stream_apps.engine.errors import classify, is_unwritable, must_abort
 from stream_apps.engine.reading import read_state
 from stream_apps.engine.records import Consumed, Partition, Processor, Produced, consumed
 
@@ -31,6 +41,7 @@ log = structlog.get_logger(__name__)
 _NO_OFFSET = -1001
 _TRANSACTION_TIMEOUT_MS = 10_000
 _POLL_S = 0.1
+_MAX_QUEUED_KIB = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +76,10 @@ class TransactionalLoop:
         self._clock = clock or SystemClock()
         self._collected: list[Consumed] = []
         self._collected_bytes = 0
-        self._assigned: set[Partition] = set()
+        self._positions: dict[Partition, int] = {}
+        self._limit = settings.max_batch_records
+        self._unwritable: KafkaError | None = None
         self._failure: LiaisonError | None = None
-        self._restored = False
         self.commits = 0
         self.aborts = 0
         self.records = 0
@@ -81,16 +93,7 @@ class TransactionalLoop:
             LiaisonError: anything else that a restart of the process may or may not mend.
         """
         settings = self._settings
-        self._producer = Producer(
-            self._kafka.producer_config(
-                transactional_id=settings.transactional_id,
-                transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
-                linger_ms=5,
-                queue_buffering_max_messages=1_000_000,
-                batch_num_messages=10_000,
-            )
-        )
-        self._init_transactions()
+        self._open_producer()
         self._consumer = Consumer(
             self._kafka.consumer_config(
                 settings.group_id,
@@ -111,11 +114,25 @@ class TransactionalLoop:
         finally:
             self._consumer.close()
 
-    def _init_transactions(self) -> None:
-        deadline = Deadline.after(self._clock, self._settings.commit_timeout_s * 2)
+    def _open_producer(self) -> None:
+        """A new producer, which fences the one before it; its transactions are initialised."""
+        settings = self._settings
+        self._producer = Producer(
+            self._kafka.producer_config(
+                transactional_id=settings.transactional_id,
+                transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
+                linger_ms=5,
+                queue_buffering_max_messages=1_000_000,
+                queue_buffering_max_kbytes=_MAX_QUEUED_KIB,
+                batch_num_messages=10_000,
+                delivery_report_only_error=True,
+            )
+            | {"on_delivery": self._on_failed_delivery}
+        )
+        deadline = Deadline.after(self._clock, settings.commit_timeout_s * 2)
         while True:
             try:
-                self._producer.init_transactions(self._settings.commit_timeout_s)
+                self._producer.init_transactions(settings.commit_timeout_s)
             except KafkaException as error:
                 failure = classify(error, "initialising transactions")
                 if not isinstance(failure, RetryableError) or deadline.expired():
@@ -135,7 +152,8 @@ class TransactionalLoop:
             if batch:
                 self._transact(batch)
             if clock.monotonic_s() >= next_tick:
-                self._transact(())
+                if self._positions:
+                    self._transact(())
                 next_tick = clock.monotonic_s() + settings.tick_interval_s
 
     def _collect(self, stop: threading.Event) -> None:
@@ -143,7 +161,7 @@ class TransactionalLoop:
         settings = self._settings
         patience = Deadline.after(self._clock, min(_POLL_S, settings.tick_interval_s))
         while not patience.expired() and not stop.is_set():
-            room = settings.max_batch_records - len(self._collected)
+            room = self._limit - len(self._collected)
             if room <= 0 or self._collected_bytes >= settings.max_batch_bytes:
                 return
             messages = self._consumer.consume(room, min(_POLL_S, patience.remaining()))
@@ -165,7 +183,7 @@ class TransactionalLoop:
                     return
             raise classify(KafkaException(error), f"consuming {message.topic()}")
         record = consumed(message)
-        if Partition(record.topic, record.partition) in self._assigned:
+        if Partition(record.topic, record.partition) in self._positions:
             self._collected_bytes += len(record.value or b"")
             self._collected.append(record)
 
@@ -179,36 +197,64 @@ class TransactionalLoop:
         outputs = processor.process(batch) if batch else processor.tick(self._clock.now_ms())
         if not batch and not outputs:
             processor.committed()
-            return
+        elif self._commits(batch, outputs):
+            self._limit = min(self._limit * 2, self._settings.max_batch_records)
+        elif self._unwritable is not None:
+            self._open_producer()  # librdkafka skips sequence numbers after such an abort
+            if len(batch) == 1:
+                self._refuse(batch[0], self._unwritable)
+            else:
+                self._rewind(batch)
+        else:
+            self._rewind(batch)
+
+    def _refuse(self, record: Consumed, cause: KafkaError) -> None:
+        where = f"{record.topic} [{record.partition}] offset {record.offset}"
+        log.error("engine.unwritable", record=where, cause=str(cause))
+        reason = f"the broker does not take what follows from this record: {cause}"
+        if not self._commits((record,), self._processor.refuse(record, reason)):
+            if self._unwritable is not None:
+                raise PermanentError(f"{where}: neither routed nor refused: {self._unwritable}")
+            self._rewind((record,))
+
+    def _commits(self, batch: Sequence[Consumed], outputs: Sequence[Produced]) -> bool:
+        """Write one transaction; False after an abort, with the processor's state as before."""
+        processor = self._processor
         try:
             self._write(batch, outputs)
         except KafkaException as error:
             processor.aborted()
             self._abort(error)
-            self._rewind(batch)
+            return False
         except LiaisonError:
             processor.aborted()
             raise
-        else:
-            processor.committed()
-            self.commits += 1
-            self.records += len(batch)
+        processor.committed()
+        self.commits += 1
+        self.records += len(batch)
+        return True
 
     def _write(self, batch: Sequence[Consumed], outputs: Sequence[Produced]) -> None:
         producer = self._producer
+        self._unwritable = None
         producer.begin_transaction()
         for output in outputs:
             self._produce(output)
-        if batch:
-            ends: dict[Partition, int] = {}
-            for record in batch:
-                ends[Partition(record.topic, record.partition)] = record.offset + 1
-            producer.send_offsets_to_transaction(
-                [TopicPartition(p.topic, p.partition, offset) for p, offset in ends.items()],
-                self._consumer.consumer_group_metadata(),
-                self._settings.commit_timeout_s,
-            )
+        ends = {Partition(r.topic, r.partition): r.offset + 1 for r in batch}
+        producer.send_offsets_to_transaction(
+            [TopicPartition(*p, offset) for p, offset in (ends or self._positions).items()],
+            self._consumer.consumer_group_metadata(),
+            self._settings.commit_timeout_s,
+        )
+        while producer.flush(_POLL_S):
+            if self._unwritable is not None:  # a commit would wait for what is behind it
+                raise KafkaException(self._unwritable)
         self._commit()
+        self._positions.update(ends)
+
+    def _on_failed_delivery(self, error: KafkaError | None, _message: Message | None) -> None:
+        if error is not None and is_unwritable(error):
+            self._unwritable = error
 
     def _produce(self, record: Produced) -> None:
         producer = self._producer
@@ -220,6 +266,9 @@ class TransactionalLoop:
                 )  # fmt: skip
             except BufferError:
                 producer.poll(0.05)
+            except KafkaException as error:
+                self._on_failed_delivery(error.args[0], None)
+                raise
             else:
                 return
 
@@ -244,9 +293,8 @@ class TransactionalLoop:
 
     def _abort(self, cause: KafkaException) -> None:
         failure = classify(cause, "writing a transaction")
-        if isinstance(failure, FencedError) or (
-            not must_abort(cause) and not isinstance(failure, RetryableError)
-        ):
+        mendable = must_abort(cause) or isinstance(failure, RetryableError)
+        if isinstance(failure, FencedError) or not (mendable or self._unwritable is not None):
             raise failure from cause
         log.warning("engine.abort", cause=str(cause))
         deadline = Deadline.after(self._clock, self._settings.commit_timeout_s)
@@ -262,11 +310,14 @@ class TransactionalLoop:
                 return
 
     def _rewind(self, batch: Sequence[Consumed]) -> None:
+        """Read a batch again, less of it at once."""
+        if batch:
+            self._limit = max(1, len(batch) // 2)
         first: dict[Partition, int] = {}
         for record in batch:
             first.setdefault(Partition(record.topic, record.partition), record.offset)
         for partition, offset in first.items():
-            if partition in self._assigned:
+            if partition in self._positions:
                 self._consumer.seek(TopicPartition(partition.topic, partition.partition, offset))
 
     # --- rebalances: called by librdkafka from within consume() ---------------------------------
@@ -288,7 +339,8 @@ class TransactionalLoop:
                     f"group {settings.group_id} has no committed offset for {found.topic} "
                     f"[{found.partition}]: run `liaison provision`, which sets first positions"
                 )
-        assigned = [Partition(p.topic, p.partition) for p in committed]
+        positions = {Partition(p.topic, p.partition): p.offset for p in committed}
+        assigned = list(positions)
         self._processor.restore(
             assigned,
             read_state(
@@ -298,7 +350,7 @@ class TransactionalLoop:
                 timeout_s=settings.restore_timeout_s,
             ),
         )
-        self._assigned = set(assigned)
+        self._positions = positions
         self._forget()
         consumer.assign(committed)
         log.info("engine.assigned", group=settings.group_id, partitions=len(assigned))
@@ -306,7 +358,8 @@ class TransactionalLoop:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         lost = [Partition(p.topic, p.partition) for p in partitions]
         self._forget()
-        self._assigned -= set(lost)
+        for partition in lost:
+            self._positions.pop(partition, None)
         self._processor.revoke(lost)
         consumer.unassign()
         log.info("engine.revoked", group=self._settings.group_id, partitions=len(lost))

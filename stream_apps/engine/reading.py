@@ -16,7 +16,7 @@ from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from stream_apps.engine.errors import classify
-from stream_apps.engine.records import Consumed, Partition, StateSource, consumed
+from stream_apps.engine.records import Consumed, Partition, consumed
 
 __all__ = ["read_from", "read_one", "read_state", "read_topics"]
 
@@ -26,22 +26,15 @@ _PAUSE_S = 0.2
 
 
 def read_state(
-    kafka: KafkaConnection, sources: Sequence[StateSource], clock: Clock, *, timeout_s: float
+    kafka: KafkaConnection, partitions: Sequence[Partition], clock: Clock, *, timeout_s: float
 ) -> Iterator[Consumed]:
-    """Committed records of state partitions, past their present end.
+    """Committed records of partitions that hold state, past their present end.
 
     Raises:
         RetryableError: not done within `timeout_s`.
     """
     deadline = Deadline.after(clock, timeout_s)
-    marks = _marks(kafka, [source.partition for source in sources], deadline)
-    ranges: dict[Partition, tuple[int, int]] = {}
-    for source in sources:
-        begin, end = marks[source.partition]
-        if source.last_offsets is not None:
-            begin = max(begin, end - source.last_offsets)
-        ranges[source.partition] = begin, end
-    return _read(kafka, ranges, deadline)
+    return _read(kafka, _marks(kafka, partitions, deadline), deadline)
 
 
 def read_from(

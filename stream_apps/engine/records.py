@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, cast
 
 from confluent_kafka import Message
 
-__all__ = ["Consumed", "Partition", "Processor", "Produced", "StateSource", "consumed"]
+__all__ = ["Consumed", "Partition", "Processor", "Produced", "consumed"]
 
 
 class Partition(NamedTuple):
@@ -40,14 +39,6 @@ class Produced(NamedTuple):
     partition: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class StateSource:
-    """A partition that holds state: all of it, or what stands in its last offsets."""
-
-    partition: Partition
-    last_offsets: int | None = None
-
-
 def consumed(message: Message) -> Consumed:
     """A confluent-kafka message without error, as a plain value."""
     topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -65,12 +56,12 @@ class Processor(Protocol):
     """A function of batches with a state that follows the transaction.
 
     `process` and `tick` may change state, must not block, and must not do I/O; they raise only on
-    an error of the program, never because of what a record holds. After each of them the engine
-    calls `committed` or `aborted`, exactly one of the two.
+    an error of the program, never because of what a record holds. After each of them, and after
+    `refuse`, the engine calls `committed` or `aborted`, exactly one of the two.
     """
 
-    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
-        """The state to read before `assigned` may be processed."""
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:
+        """The partitions of state to read before `assigned` may be processed."""
         ...
 
     def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
@@ -79,6 +70,10 @@ class Processor(Protocol):
 
     def process(self, batch: Sequence[Consumed]) -> list[Produced]:
         """All outputs of a batch."""
+        ...
+
+    def refuse(self, record: Consumed, reason: str) -> list[Produced]:
+        """Outputs for a record whose own the broker does not take, small ones this time."""
         ...
 
     def tick(self, now_ms: int) -> list[Produced]:

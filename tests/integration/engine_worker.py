@@ -10,9 +10,11 @@ from stream_apps.engine import (
     LoopSettings,
     Partition,
     Produced,
-    StateSource,
     TransactionalLoop,
 )
+
+TOO_LARGE = b"too-large"
+"""A record whose output is larger than what the output topic takes."""
 
 
 class Numbering:
@@ -23,8 +25,8 @@ class Numbering:
         self._kept: dict[tuple[int, bytes], int] = {}
         self._next: dict[tuple[int, bytes], int] = {}
 
-    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
-        return [StateSource(Partition(self._state_topic, p.partition)) for p in assigned]
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:
+        return [Partition(self._state_topic, p.partition) for p in assigned]
 
     def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
         self.revoke(assigned)
@@ -40,6 +42,9 @@ class Numbering:
             where = (record.partition, record.key)
             number = self._next.get(where, self._kept.get(where, 0)) + 1
             self._next[where] = number
+            if record.value == TOO_LARGE:
+                out.append(Produced(self._out, record.key, b"x" * 2_000_000))
+                continue
             text = f"{record.key.decode()} {number} ".encode() + (record.value or b"")
             out.append(Produced(self._out, record.key, text))
         out += [
@@ -48,8 +53,15 @@ class Numbering:
         ]
         return out
 
+    def refuse(self, record: Consumed, reason: str) -> list[Produced]:
+        return [Produced(self._out, record.key, b"refused")]
+
     def tick(self, now_ms: int) -> list[Produced]:
-        return []
+        """The state again, as a ledger that a receipt changed."""
+        return [
+            Produced(self._state_topic, key, str(number).encode(), partition=partition)
+            for (partition, key), number in self._kept.items()
+        ]
 
     def committed(self) -> None:
         self._kept.update(self._next)

@@ -1,6 +1,7 @@
 """The exactly-once loop on a real broker, with its workers killed at random instants."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from stream_apps.engine import read_topics
 from tests.conftest import Stack
+from tests.integration.engine_worker import TOO_LARGE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -33,7 +35,9 @@ def topics(stack: Stack) -> Iterator[tuple[str, str, str]]:
     prefix = f"engine-{uuid.uuid4().hex[:8]}"
     names = (f"{prefix}-in", f"{prefix}-out", f"{prefix}-state")
     admin = AdminClient(stack.kafka.client_config())
-    made = admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
+    made = admin.create_topics(
+        [NewTopic(n, PARTITIONS, 1, config={"max.message.bytes": "1000000"}) for n in names]
+    )
     for future in made.values():
         future.result()
     consumer = Consumer(stack.kafka.consumer_config(f"{names[0]}-group"))
@@ -64,19 +68,48 @@ class Worker:
             stderr=subprocess.DEVNULL,
         )
 
+    def pause(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
 
-def feed(kafka: KafkaConnection, topic: str) -> None:
+def feed(kafka: KafkaConnection, topic: str, numbers: range) -> None:
     producer = Producer(kafka.producer_config())
-    for number in range(RECORDS):
+    for number in numbers:
         producer.produce(topic, str(number).encode(), f"k{number % KEYS}".encode())
         if number % 500 == 0:
             producer.poll(0)
     assert producer.flush(60) == 0
+
+
+def numbered(kafka: KafkaConnection, topic: str, wanted: int) -> dict[bytes, list[tuple[int, int]]]:
+    """Each key's (number, value) in the order written, once `wanted` values are there."""
+    deadline = time.monotonic() + 90
+    while True:
+        seen: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
+        for record in read_topics(kafka, [topic], SystemClock()):
+            key, number, value = (record.value or b"").split()
+            seen[key].append((int(number), int(value)))
+        values = {value for pairs in seen.values() for _, value in pairs}
+        if len(values) >= wanted or time.monotonic() > deadline:
+            return seen
+        time.sleep(1)
+
+
+def assert_each_once(seen: dict[bytes, list[tuple[int, int]]], wanted: int) -> None:
+    values = sorted(value for pairs in seen.values() for _, value in pairs)
+    assert values == list(range(wanted))
+    for pairs in seen.values():
+        assert [number for number, _ in pairs] == list(range(1, len(pairs) + 1))
 
 
 def test_kill_9_of_two_workers_again_and_again_loses_and_doubles_nothing(
@@ -84,31 +117,63 @@ def test_kill_9_of_two_workers_again_and_again_loses_and_doubles_nothing(
 ) -> None:
     rng = random.Random(7)
     workers = [Worker(stack.kafka, topics, slot) for slot in "ab"]
-    seen: dict[bytes, list[int]] = defaultdict(list)
-    values: set[int] = set()
     with ExitStack() as undo:
         for worker in workers:
             worker.start()
             undo.callback(worker.kill)
-        feed(stack.kafka, topics[0])
+        feed(stack.kafka, topics[0], range(RECORDS))
         for _ in range(6):
             time.sleep(rng.uniform(0.5, 2.5))
             victim = rng.choice(workers)
             victim.kill()
             victim.start()
-        deadline = time.monotonic() + 90
-        while len(values) < RECORDS and time.monotonic() < deadline:
-            time.sleep(1)
-            seen.clear()
-            values.clear()
-            for record in read_topics(stack.kafka, [topics[1]], SystemClock()):
-                key, number, value = (record.value or b"").split()
-                seen[key].append(int(number))
-                values.add(int(value))
-    assert values == set(range(RECORDS))
-    assert sum(map(len, seen.values())) == RECORDS
-    for numbers in seen.values():
-        assert numbers == list(range(1, len(numbers) + 1))
+        assert_each_once(numbered(stack.kafka, topics[1], RECORDS), RECORDS)
+
+
+def test_a_worker_that_slept_past_its_session_does_not_overwrite_newer_state(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    first, second = (Worker(stack.kafka, topics, slot) for slot in "ab")
+    with ExitStack() as undo:
+        first.start()
+        undo.callback(first.kill)
+        feed(stack.kafka, topics[0], range(1000))
+        numbered(stack.kafka, topics[1], 1000)
+        first.pause()
+        second.start()
+        undo.callback(second.kill)
+        feed(stack.kafka, topics[0], range(1000, 2000))
+        numbered(stack.kafka, topics[1], 2000)
+        first.go_on()
+        time.sleep(1.0)
+        for worker in (first, second):
+            worker.kill()
+        second.start()
+        feed(stack.kafka, topics[0], range(2000, 3000))
+        assert_each_once(numbered(stack.kafka, topics[1], 3000), 3000)
+
+
+def test_a_record_whose_outputs_the_broker_never_takes_is_refused_and_the_others_go_on(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    worker = Worker(stack.kafka, topics, "a")
+    producer = Producer(stack.kafka.producer_config())
+    for number in range(100):
+        producer.produce(topics[0], str(number).encode(), b"k", partition=0)
+        if number == 50:
+            producer.produce(topics[0], TOO_LARGE, b"k", partition=0)
+    producer.flush(30)
+    with ExitStack() as undo:
+        worker.start()
+        undo.callback(worker.kill)
+        written: list[bytes] = []
+        deadline = time.monotonic() + 60
+        while len(written) < 101 and time.monotonic() < deadline:
+            time.sleep(0.5)
+            written = [r.value or b"" for r in read_topics(stack.kafka, [topics[1]], SystemClock())]
+    assert len(written) == 101
+    assert written.index(b"refused") == 51
+    assert [int(v.split()[2]) for v in written if v != b"refused"] == list(range(100))
 
 
 def test_a_group_without_positions_is_told_what_to_do(
