@@ -118,6 +118,10 @@ class Refusal:
     offset: int
     timestamp_ms: int
     schema_id: int | None = None
+    bytes: int | None = None
+    """Of a value that is kept in part: how long it was."""
+    sha256: str | None = None
+    """Of a value that is kept in part: the digest of the whole, in hex."""
 
 
 def header(headers: Headers | None, name: str) -> bytes | None:
@@ -154,6 +158,8 @@ def refusal_headers(original: Headers | None, refusal: Refusal) -> list[tuple[st
         "timestamp": str(refusal.timestamp_ms),
         "schema-id": "" if refusal.schema_id is None else str(refusal.schema_id),
     }
+    if refusal.sha256 is not None:
+        fields |= {"bytes": str(refusal.bytes), "sha256": refusal.sha256}
     added = [(f"{REFUSAL_PREFIX}{name}", value.encode()) for name, value in fields.items()]
     return [*(original or ()), *added]
 
@@ -173,6 +179,7 @@ def read_refusal(headers: Headers | None) -> Refusal:
             )
         return value.decode("utf-8", "replace")
 
+    whole = header(headers, f"{REFUSAL_PREFIX}bytes")
     try:
         return Refusal(
             code=text("exception"),
@@ -184,6 +191,8 @@ def read_refusal(headers: Headers | None) -> Refusal:
             offset=int(text("offset")),
             timestamp_ms=int(text("timestamp")),
             schema_id=int(text("schema-id")) if text("schema-id") else None,
+            bytes=int(whole) if whole is not None else None,
+            sha256=None if whole is None else text("sha256"),
         )
     except ValueError as error:
         raise PermanentError(f"the refusal headers can't be read: {error}") from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 __all__ = [
     "BLOCK_PARTITIONS",
     "DLQ_BLOCKS",
+    "CUTS",
     "FACTS",
     "FACT_BLOCKS",
     "GENERAL_SECRETARIAT",
@@ -55,6 +56,8 @@ BLOCK_PARTITIONS = 2
 
 FACTS = "facts"
 FACT_BLOCKS = "fact-blocks"
+CUTS = "cuts"
+"""Up to which offset each partition of `facts` lies in blocks; written with them."""
 STRIKES = "strikes"
 DLQ_BLOCKS = "dlq.blocks"
 SURGE_CHANGELOG = "liaison-surge-windows-changelog"
@@ -230,6 +233,10 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             FACT_BLOCKS, BLOCK_PARTITIONS, "block", "Avro container file of facts",
             ("loader", "auditor"), ("cutter",),
             {**forever, "max.message.bytes": str(MAX_BLOCK_BYTES + 64 * 1024)},
+        ),
+        Topic(
+            CUTS, len(SOURCE_REGIONS), "partition of facts", "offset, as decimal digits",
+            ("cutter",), ("cutter",), compacted,
         ),
         Topic(
             STRIKES, 1, "SHA-256 of bureau and event id", "strike",

@@ -23,6 +23,7 @@ __all__ = [
     "container",
     "decode",
     "decode_at",
+    "decode_canonical",
     "encode",
     "frame",
     "read_container",
@@ -76,19 +77,25 @@ def encode(parsed: Any, record: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def decode(parsed: Any, body: bytes, *, offset: int = 0, whole: bool = False) -> dict[str, Any]:
+def decode(
+    parsed: Any, body: bytes, *, offset: int = 0, whole: bool = False, reader: Any = None
+) -> dict[str, Any]:
     """Decode from `offset` on; with `whole`, bytes left over are an error.
+
+    With `reader` the record comes as that schema sees it, by Avro's rules of resolution.
 
     Raises:
         WireError: the bytes do not follow the schema.
     """
-    record, end = decode_at(parsed, body, offset)
+    record, end = decode_at(parsed, body, offset, reader)
     if whole and end != len(body):
         raise WireError(f"{len(body) - end} bytes are left after the record, at byte {end}")
     return record
 
 
-def decode_at(parsed: Any, body: bytes, offset: int) -> tuple[dict[str, Any], int]:
+def decode_at(
+    parsed: Any, body: bytes, offset: int, reader: Any = None
+) -> tuple[dict[str, Any], int]:
     """Decode from `offset` on and tell where the decoded part ends.
 
     Raises:
@@ -97,13 +104,34 @@ def decode_at(parsed: Any, body: bytes, offset: int) -> tuple[dict[str, Any], in
     stream = BytesIO(body)
     stream.seek(offset)
     try:
-        record = fastavro.schemaless_reader(stream, parsed, None)
+        record = fastavro.schemaless_reader(stream, parsed, reader)
     except _DECODE_ERRORS as error:
         raise WireError(
             f"the bytes from {offset} on do not follow the schema "
             f"({type(error).__name__}: {str(error)[:200]})"
         ) from error
     return record, stream.tell()  # type: ignore[return-value]
+
+
+def decode_canonical(parsed: Any, body: bytes, offset: int) -> tuple[dict[str, Any], int]:
+    """As :func:`decode_at`, for bytes that every reader must understand alike.
+
+    Avro's binary form leaves room: an array in several blocks, a number with needless bytes. And
+    readers forgive differently what lies outside it: fastavro takes a symbol's index from the end
+    when it is negative. Rules about who may read an event can't rest on either.
+
+    Raises:
+        WireError: the bytes do not follow the schema, or are not its shortest form.
+    """
+    record, end = decode_at(parsed, body, offset)
+    again = encode(parsed, record)
+    if again != body[offset:end]:
+        at = next((n for n, b in enumerate(again) if body[offset + n] != b), len(again))
+        raise WireError(
+            f"the byte at {offset + at} is not in Avro's shortest form (an array in one block, "
+            "numbers without needless bytes, indexes that the schema has)"
+        )
+    return record, end
 
 
 def splice(schema_id: int, enrichment: bytes, framed_event: bytes) -> bytes:

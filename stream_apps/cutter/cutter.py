@@ -1,23 +1,24 @@
 """The cutter: mini-blocks of facts into blocks that are cut once and never change.
 
-A block is an Avro container file; its headers name the offsets of `facts` that it was cut from.
-They are read back on assignment, so that a mini-block which lies in a block already is never cut
-again, even if the group's offsets were lost. Searches are folded once more, over all mini-blocks of
-a block.
+A block is an Avro container file; its headers name the offsets of `facts` that it was cut from. Up
+to where each partition is cut stands in `cuts` too, written in the block's own transaction and read
+back on assignment: a mini-block that lies in a block is never cut again, even if the group's
+offsets were lost. Searches are folded once more, over all mini-blocks of a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
 
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
-from schemas.headers import Disposition, Refusal, header, refusal_headers
+from schemas.headers import Disposition, Refusal, refusal_headers
 from schemas.registry import SchemaIds
 from schemas.topics import (
+    CUTS,
     FACT_BLOCKS,
     FACTS,
     MAX_BLOCK_BYTES,
@@ -25,14 +26,13 @@ from schemas.topics import (
     block_partition,
     dlq_topic,
 )
-from stream_apps.engine.records import Consumed, Partition, Produced, StateSource
+from stream_apps.engine.records import Consumed, Partition, Produced
 
-__all__ = ["RANGES_HEADER", "ROWS_HEADER", "Cutter", "fold_searches", "parse_ranges"]
+__all__ = ["RANGES_HEADER", "ROWS_HEADER", "Cutter", "fold_searches"]
 
 RANGES_HEADER = "liaison-fact-ranges"
 ROWS_HEADER = "liaison-rows"
 _MINI_BLOCK = "liaison.facts.FactMiniBlock"
-_LOOK_BACK_OFFSETS = 500
 _MAX_ROWS = 50_000
 _MAX_SOURCE_BYTES = MAX_BLOCK_BYTES // 2
 _FOLDED = frozenset({"events", "source_offset", "recorded_at", "published_at", "occurred_at"})
@@ -52,17 +52,13 @@ class Cutter:
         self._cut_until: dict[int, int] = {}
         self._pending: dict[int, int] = {}
 
-    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
-        wanted = sorted({block_partition(p.partition) for p in assigned})
-        return [StateSource(Partition(FACT_BLOCKS, n), _LOOK_BACK_OFFSETS) for n in wanted]
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:
+        return [Partition(CUTS, p.partition) for p in assigned]
 
     def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
         self.revoke(assigned)
-        mine = {p.partition for p in assigned}
         for record in records:
-            for partition, _, last in parse_ranges(header(record.headers, RANGES_HEADER)):
-                if partition in mine:
-                    self._cut_until[partition] = max(self._cut_until.get(partition, 0), last + 1)
+            self._cut_until[record.partition] = int(record.value or b"0")
 
     def revoke(self, lost: Sequence[Partition]) -> None:
         self._pending.clear()
@@ -73,14 +69,14 @@ class Cutter:
         out: list[Produced] = []
         blocks: dict[tuple[int, int], _Block] = {}
         for record in batch:
-            if record.offset < self._cut_until.get(record.partition, 0):
+            if record.offset < self._until(record.partition):
                 log.warning("cutter.already-cut", partition=record.partition, offset=record.offset)
                 continue
             self._pending[record.partition] = record.offset + 1
             try:
                 schema, facts = self._read(record)
             except wire.WireError as error:
-                out.append(_quarantined(record, error))
+                out.append(_quarantined(record, str(error)))
                 continue
             where = (block_partition(record.partition), schema.version)
             block = blocks.get(where)
@@ -91,7 +87,11 @@ class Cutter:
                 block = blocks[where] = _Block(where[0], schema)
             block.add(record, facts)
         out += [block.cut() for block in blocks.values()]
-        return out
+        return out + self._cuts()
+
+    def refuse(self, record: Consumed, reason: str) -> list[Produced]:
+        self._pending[record.partition] = record.offset + 1
+        return [_quarantined(record, reason), *self._cuts()]
 
     def tick(self, now_ms: int) -> list[Produced]:
         return []
@@ -102,6 +102,16 @@ class Cutter:
 
     def aborted(self) -> None:
         self._pending.clear()
+
+    def _until(self, partition: int) -> int:
+        """The first offset that lies in no block yet, those of this batch included."""
+        return self._pending.get(partition, self._cut_until.get(partition, 0))
+
+    def _cuts(self) -> list[Produced]:
+        return [
+            Produced(CUTS, str(partition).encode(), str(offset).encode(), partition=partition)
+            for partition, offset in self._pending.items()
+        ]
 
     def _read(self, record: Consumed) -> tuple[Schema, list[dict[str, Any]]]:
         schema = self._ids.by_id.get(wire.schema_id_of(record.value))
@@ -168,19 +178,10 @@ def fold_searches(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
-def parse_ranges(packed: bytes | None) -> Iterator[tuple[int, int, int]]:
-    """Partition, first and last offset of `facts` for each range in a block's header."""
-    for part in (packed or b"").decode("ascii", "replace").split(","):
-        if part:
-            partition, _, offsets = part.partition(":")
-            first, _, last = offsets.partition("-")
-            yield int(partition), int(first), int(last)
-
-
-def _quarantined(record: Consumed, error: Exception) -> Produced:
-    log.error("cutter.undecodable", partition=record.partition, offset=record.offset)
+def _quarantined(record: Consumed, reason: str) -> Produced:
+    log.error("cutter.quarantined", reason=reason, partition=record.partition, offset=record.offset)
     refusal = Refusal(
-        "internal", Disposition.QUARANTINED, str(error), "cutter", FACTS,
+        "internal", Disposition.QUARANTINED, reason, "cutter", FACTS,
         record.partition, record.offset, record.timestamp_ms,
     )  # fmt: skip
     return Produced(

@@ -7,26 +7,36 @@ every 10 s an account.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
-from schemas.headers import UNATTRIBUTED, Disposition, Refusal, refusal_headers
+from schemas.headers import (
+    ORIGIN_HEADER,
+    UNATTRIBUTED,
+    Disposition,
+    Refusal,
+    header,
+    refusal_headers,
+)
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import dlq_topic, ledger_topic, receipts_topic
 from stream_apps.engine.records import Consumed, Produced
 from stream_apps.router.ledger import Account, AccountKey, Book, Place, Standing
-from stream_apps.router.refusals import Refused
+from stream_apps.router.refusals import TOO_LARGE, Refused
 
 __all__ = ["RECEIPT_INTERVAL_MS", "Booking", "Entry"]
 
 RECEIPT_INTERVAL_MS = 10_000
 _NOBODY = "??"
 """Stands for the bureau of a record whose key is none."""
-_MAX_LISTED = 1000
+_MAX_LISTED = 500
+_KEPT_BYTES = 64 * 1024
 _MAX_REASON = 500
 _MAX_ID = 64
 
@@ -62,7 +72,8 @@ class Booking:
 
     def restore(self, place: Place, value: bytes) -> None:
         """Take an account of this lane as the ledger topic has it."""
-        entry = wire.decode(self._entry.plain, value, offset=wire.FRAME_BYTES)
+        written = self._ids.by_id[wire.schema_id_of(value)]
+        entry = wire.decode(written.plain, value, offset=wire.FRAME_BYTES, reader=self._entry.plain)
         if entry["lane"] == self._lane:
             self.book.put(place, Account.from_record(entry))
 
@@ -114,7 +125,10 @@ class Booking:
                 account.receipt_due = False
                 if account.key.bureau != _NOBODY:
                     topic = receipts_topic(account.key.bureau)
-                    out.append(self._of(topic, account, self._receipt, _receipt(account, refusals)))
+                    out += [
+                        self._of(topic, account, self._receipt, receipt)
+                        for receipt in _receipts(account, refusals)
+                    ]
             ledger = ledger_topic(place[0])
             out.append(self._of(ledger, account, self._entry, account.to_record(), place[1]))
         self._refusals.clear()
@@ -160,8 +174,7 @@ class Booking:
             code.code, code.disposition, refused.reason, "router", record.topic,
             record.partition, record.offset, record.timestamp_ms, schema_id,
         )  # fmt: skip
-        headers = refusal_headers(record.headers, refusal)
-        self._dead_letters.append(Produced(dlq_topic(place[0]), record.key, record.value, headers))
+        self._dead_letters.append(_dead_letter(dlq_topic(place[0]), record, refusal))
 
     def _of(
         self,
@@ -175,16 +188,32 @@ class Booking:
         return Produced(topic, account.key.text().encode(), value, partition=partition)
 
 
-def _receipt(account: Account, refusals: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        **account.key._asdict(),
-        "high": account.high,
-        "accepted": account.accepted,
-        "rejected": account.rejected,
-        "quarantined": account.quarantined,
-        "missing": account.missing_count(),
-        "repeats": account.repeats,
-        "missing_ranges": [{"first": f, "last": e} for f, e in account.missing[:_MAX_LISTED]],
-        "refusals": refusals[:_MAX_LISTED],
-        "recorded_at": account.recorded_at,
-    }
+def _dead_letter(topic: str, record: Consumed, refusal: Refusal) -> Produced:
+    """The refused record byte for byte; of one that no topic takes whole, its beginning."""
+    if refusal.code != TOO_LARGE.code:
+        return Produced(topic, record.key, record.value, refusal_headers(record.headers, refusal))
+    value = record.value or b""
+    refusal = replace(refusal, bytes=len(value), sha256=hashlib.sha256(value).hexdigest())
+    origin = header(record.headers, ORIGIN_HEADER)
+    kept = [] if origin is None else [(ORIGIN_HEADER, origin[:_KEPT_BYTES])]
+    return Produced(
+        topic, (record.key or b"")[:_KEPT_BYTES], value[:_KEPT_BYTES],
+        refusal_headers(kept, refusal),
+    )  # fmt: skip
+
+
+def _receipts(account: Account, refusals: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One receipt, or as many as list every refusal."""
+    for start in range(0, max(1, len(refusals)), _MAX_LISTED):
+        yield {
+            **account.key._asdict(),
+            "high": account.high,
+            "accepted": account.accepted,
+            "rejected": account.rejected,
+            "quarantined": account.quarantined,
+            "missing": account.missing_count(),
+            "repeats": account.repeats,
+            "missing_ranges": [{"first": f, "last": e} for f, e in account.missing[:_MAX_LISTED]],
+            "refusals": refusals[start : start + _MAX_LISTED],
+            "recorded_at": account.recorded_at,
+        }

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.catalogue import KINDS
-from schemas.headers import UNATTRIBUTED
+from schemas.errors import PermanentError
+from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.reference import Reference
 from schemas.topics import GENERAL_SECRETARIAT, partition_of, source_topic
 from stream_apps.engine.records import Consumed
@@ -48,7 +49,10 @@ def check_place(
         raise Refused(
             UNKNOWN_PUBLISHER, f"{bureau[:20]!r} is neither one of the 196 members nor XP"
         )
-    own_region = reference.region_of(bureau, record.timestamp_ms)
+    try:
+        own_region = reference.region_of(bureau, record.timestamp_ms)
+    except PermanentError as error:
+        raise Refused(UNKNOWN_PUBLISHER, str(error)) from error
     if own_region != region:
         raise Refused(
             WRONG_REGION,
@@ -62,8 +66,14 @@ def check_place(
         )
     if key.lane != lane:
         raise Refused(BAD_ENVELOPE, f"lane is {key.lane!r}, but the topic is of lane {lane!r}")
-    if key.system == UNATTRIBUTED:
-        raise Refused(BAD_ENVELOPE, f"system {UNATTRIBUTED!r} is reserved")
+    if not SYSTEM_NAME.match(key.system) or key.system == UNATTRIBUTED:
+        raise Refused(
+            BAD_ENVELOPE,
+            f"system is {key.system[:40]!r}; allowed: 1 to 40 of a-z 0-9 . _ -, "
+            f"not {UNATTRIBUTED!r}",
+        )
+    if key.epoch < 1:
+        raise Refused(BAD_ENVELOPE, f"epoch is {key.epoch}; allowed: a positive number")
 
 
 def check_event(
@@ -87,6 +97,14 @@ def check_event(
         _check_target(kind, bureau, target, reference)
     elif kind == "recall":
         raise Refused(BAD_ENVELOPE, "a recall must name its target in supersedes")
+    if target is not None and head["root"] is None and kind != "recall":
+        raise Refused(
+            BAD_ENVELOPE,
+            "a correction must name the first event of its chain in root: a recall of the chain "
+            "would not reach it",
+        )
+    if kind == "search" and head["root"] is not None:
+        raise Refused(BAD_ENVELOPE, "a search belongs to no chain: root must be null")
 
 
 def root_bureau(bureau: str, head: Mapping[str, Any]) -> str | None:
@@ -104,6 +122,17 @@ def root_bureau(bureau: str, head: Mapping[str, Any]) -> str | None:
 def _check_root(bureau: str, head: Mapping[str, Any], reference: Reference) -> None:
     named = head["root_bureau"]
     if named is None:
+        target = head["supersedes"]
+        if (
+            target is not None
+            and target["bureau"] == GENERAL_SECRETARIAT
+            and head["root"] not in (None, target["event_id"])
+        ):
+            raise Refused(
+                BAD_ENVELOPE,
+                f"root_bureau must say whose event {head['root']} is: a chain in which "
+                f"{GENERAL_SECRETARIAT} published may be another bureau's",
+            )
         return
     if head["root"] is None or named not in reference.publishers:
         raise Refused(BAD_ENVELOPE, "root_bureau names no bureau, or stands without a root")

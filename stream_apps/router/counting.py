@@ -77,8 +77,10 @@ def value_measures(
     money: int | None = None
     for position, measure in enumerate(measures):
         unscaled = int.from_bytes(measure["value"], "big", signed=True)
-        if len(measure["value"]) > 8 or abs(unscaled) >= _MAX_UNSCALED:
-            raise Refused(BAD_ENVELOPE, "a measure's value has over 18 digits")
+        if not 1 <= len(measure["value"]) <= 8 or abs(unscaled) >= _MAX_UNSCALED:
+            raise Refused(BAD_ENVELOPE, "a measure's value has no digits, or over 18")
+        value = Decimal(unscaled).scaleb(-MEASURE_SCALE)
+        measure = {**measure, "value": decimal_bytes(value, MEASURE_SCALE)}
         if not _UNIT.match(measure["unit"]):
             raise Refused(BAD_ENVELOPE, f"unit {measure['unit'][:40]!r} is no unit or currency")
         code = reference.measures.get(measure["measure"])
@@ -92,7 +94,6 @@ def value_measures(
             continue
         if money is None:
             money = position
-        value = Decimal(unscaled).scaleb(-MEASURE_SCALE)
         worth = usd(value, measure["unit"], day)
         if worth is None:
             flags.append("unpriced-amount")
@@ -158,7 +159,7 @@ class SearchFolder:
     ) -> None:
         hit = any(measure["measure"] == "hits" for measure in measures)
         minute = head["occurred_at"] // _MINUTE_MS * _MINUTE_MS
-        key = (decision.fold, source[0], source[1], hit, minute)
+        key = (decision.fold, source[0], source[1], hit, minute, recorded_at // _MINUTE_MS)
         fact = self._facts.get(key)
         if fact is None:
             fact = fact_of(decision, head, NOTHING, recorded_at, source)

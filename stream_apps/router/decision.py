@@ -14,7 +14,6 @@ from typing import Any
 
 from schemas import wire
 from schemas.catalogue import STRETCH_START, Catalogue
-from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.reference import Reference
 from schemas.topics import bureau_topic, desk_topic
 from stream_apps.router.audience import Audience, handling_class, readers
@@ -28,7 +27,17 @@ UNCATEGORISED = "uncategorised"
 _OFFENCE = re.compile(r"\d{2}(\d{2}){0,2}\d?\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 _MAX_LIST = 300
+_MAX_CATEGORIES = 10
+_MAX_HANDLING_CODES = 16
 _MAX_LANGUAGE = 35
+_LISTS = {
+    "further_categories": _MAX_CATEGORIES,
+    "handling_codes": _MAX_HANDLING_CODES,
+    "concerned_countries": _MAX_LIST,
+    "addressees": _MAX_LIST,
+    "restricted_to": _MAX_LIST,
+    "withheld_from": _MAX_LIST,
+}
 _OTHER = "other"
 """Stands in a fact for a code that the reference data does not know: facts hold no free text."""
 _SCHEMES = frozenset({"admiralty", "europol-4x4", "uk-3x5x2"})
@@ -87,6 +96,7 @@ class Decider:
                 "handling codes nobody is left to read it",
             )
         categories, source = self._categories(envelope, found)
+        fact = self._fact(kind, envelope, region, categories, source)
         return Decision(
             kind=kind,
             bureau=bureau,
@@ -99,15 +109,12 @@ class Decider:
             category_source=source,
             flags=self._flags(envelope, source),
             enrichment=self._enrichment(kind, envelope, region, audience),
-            fact=self._fact(kind, envelope, region, categories, source),
+            fact=fact,
             score_parts=static_parts(
                 kind, envelope["subtype"], categories[0], envelope["urgency"], envelope["gradings"]
             ),
-            fold=(
-                bureau, envelope["sub_bureau"], envelope["system"], envelope["subtype"],
-                categories, region, envelope["operation"], envelope["test"],
-            ),
-        )  # fmt: skip
+            fold=tuple(tuple(v) if isinstance(v, list | tuple) else v for v in fact.values()),
+        )
 
     def _check(self, kind: str, envelope: Mapping[str, Any]) -> None:
         reference = self._reference
@@ -116,19 +123,14 @@ class Decider:
                 UNKNOWN_PUBLISHER,
                 f"bureau {envelope['bureau'][:20]!r} is neither one of the 196 members nor XP",
             )
-        system = envelope["system"]
-        if not SYSTEM_NAME.match(system) or system == UNATTRIBUTED:
-            _bad("system", system, "1 to 40 of a-z 0-9 . _ -, not 'unattributed'")
-        if envelope["epoch"] < 1:
-            _bad("epoch", str(envelope["epoch"]), "a positive number")
         if (kind == "search") != (envelope["lane"] == "search") or envelope["lane"] == "unknown":
             _bad("lane", envelope["lane"], "search for a search, message for everything else")
         subtypes = reference.subtypes.get(kind) or frozenset(("",))
         if envelope["subtype"] not in subtypes:
             _bad("subtype", envelope["subtype"], ", ".join(sorted(subtypes)) or "none")
-        for name in ("further_categories", "concerned_countries", "addressees", "withheld_from"):
-            if len(envelope[name]) > _MAX_LIST:
-                _bad(name, f"{len(envelope[name])} items", f"at most {_MAX_LIST}")
+        for name, most in _LISTS.items():
+            if len(envelope[name] or ()) > most:
+                _bad(name, f"{len(envelope[name])} items", f"at most {most}")
         categories = [*envelope["further_categories"]]
         if envelope["category"] is not None:
             categories.append(envelope["category"])

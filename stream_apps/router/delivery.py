@@ -15,7 +15,7 @@ from schemas.headers import delivered_headers
 from schemas.ids import strike_hash
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import STRIKES
+from schemas.topics import MAX_DERIVED_BYTES, MAX_SOURCE_BYTES, STRIKES
 from stream_apps.engine.records import Consumed, Produced
 from stream_apps.router.checks import root_bureau
 from stream_apps.router.counting import Valued, fact_of, value_measures
@@ -23,11 +23,13 @@ from stream_apps.router.decision import Decision
 from stream_apps.router.identifiers import Checked, check_identifier
 from stream_apps.router.priority import with_identifiers
 from stream_apps.router.reading import Read
-from stream_apps.router.refusals import BAD_ENVELOPE, Refused
+from stream_apps.router.refusals import BAD_ENVELOPE, TOO_LARGE, Refused
 
 __all__ = ["Delivery"]
 
 _MAX_IDENTIFIERS = 1000
+_MAX_ENRICHMENT_BYTES = MAX_DERIVED_BYTES - MAX_SOURCE_BYTES - 128 * 1024
+"""What enrichment may add to a record of the largest size; the rest is for headers and framing."""
 
 
 class Delivery:
@@ -52,7 +54,7 @@ class Delivery:
         """Records for readers, and the fact; a search has neither, it is folded.
 
         Raises:
-            Refused: measures or identifiers outside their rules.
+            Refused: measures or identifiers outside their rules, an exercise that takes back.
         """
         if len(read.identifiers) > _MAX_IDENTIFIERS:
             raise Refused(
@@ -60,6 +62,8 @@ class Delivery:
             )
         if decision.kind == "search":
             return [], None
+        if decision.fact["test"] and read.head["supersedes"] is not None:
+            raise Refused(BAD_ENVELOPE, "an exercise (test) may not recall or correct an event")
         valued = value_measures(read.measures, record.timestamp_ms, self._reference)
         out: list[Produced] = []
         if decision.topics:
@@ -78,10 +82,34 @@ class Delivery:
     def _enrichment(
         self, read: Read, decision: Decision, record: Consumed, valued: Valued
     ) -> bytes:
+        countries = self._reference.countries
         checked = [
-            check_identifier(item["type"], item["value"], item["country"], decision.bureau)
+            check_identifier(
+                item["type"], item["value"],
+                item["country"] if item["country"] in countries else None, decision.bureau,
+            )
             for item in read.identifiers
-        ]
+        ]  # fmt: skip
+        body = self._encode(read, decision, record, valued, checked)
+        if len(body) > _MAX_ENRICHMENT_BYTES:
+            checked = [item._replace(normalised=None) for item in checked]
+            body = self._encode(read, decision, record, valued, checked, "not-normalised")
+        if len(body) > _MAX_ENRICHMENT_BYTES:
+            raise Refused(
+                TOO_LARGE,
+                f"the enrichment would have {len(body)} bytes; allowed: {_MAX_ENRICHMENT_BYTES}",
+            )
+        return body
+
+    def _encode(
+        self,
+        read: Read,
+        decision: Decision,
+        record: Consumed,
+        valued: Valued,
+        checked: Sequence[Checked],
+        *flags: str,
+    ) -> bytes:
         score = with_identifiers(decision.score_parts, checked)
         return wire.encode(
             self._varying,
@@ -95,7 +123,7 @@ class Delivery:
                 "root_bureau": root_bureau(decision.bureau, read.head),
                 "categories": decision.categories,
                 "category_source": decision.category_source,
-                "flags": [*decision.flags, *valued.flags, *_identifier_flags(checked)],
+                "flags": [*decision.flags, *valued.flags, *_identifier_flags(checked), *flags],
                 "identifiers": [
                     {
                         "type": item.type,

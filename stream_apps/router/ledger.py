@@ -2,7 +2,12 @@
 
 Invariant, after every booking: `high = accepted + rejected + quarantined + missing`. What can't be
 attributed to a number (no origin, another bureau's key, a number that jumps too far, a number used
-twice) is counted in the key's `unattributed` account, which has no numbers and so no sum.
+twice) is counted in the key's `unattributed` account, which has no numbers and so no sum: it counts
+refusals, a replay that is refused again counts again.
+
+An account is bounded: gaps beyond :data:`MAX_GAPS` are not opened, the oldest refused ranges beyond
+their bounds are forgotten, and a replay of a number that lies below those is refused, since nobody
+can tell any more whether it was accepted since.
 
 Pure: a :class:`Book` holds accounts, changes copies of those that a batch touches, and either keeps
 the copies (commit) or forgets them (abort).
@@ -10,6 +15,7 @@ the copies (commit) or forgets them (abort).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -19,6 +25,7 @@ from typing import Any, NamedTuple
 from schemas.headers import Disposition
 
 __all__ = [
+    "MAX_GAPS",
     "MAX_JUMP",
     "Account",
     "AccountKey",
@@ -28,8 +35,10 @@ __all__ = [
 
 MAX_JUMP = 1_000_000
 """A number further than this above the highest one seen is a fault, not a gap."""
+MAX_GAPS = 4096
+"""Ranges of missing numbers in one account; a number that would open another is refused."""
 _TAIL = 64
-_MAX_REFUSED_RANGES = 512
+_MAX_REFUSED_RANGES = {Disposition.REJECTED.value: 512, Disposition.QUARANTINED.value: 4096}
 
 
 class Standing(Enum):
@@ -41,6 +50,7 @@ class Standing(Enum):
     REPEAT = "repeat"
     REUSED = "reused"
     TOO_FAR = "too-far"
+    FORGOTTEN = "forgotten"
 
 
 class AccountKey(NamedTuple):
@@ -81,19 +91,33 @@ class Account:
     recorded_at: int = 0
     receipted_at: int = 0
     receipt_due: bool = False
+    forgotten_until: int = 0
 
     def standing(self, sequence: int, crc: int, *, replay: bool = False) -> Standing:
         """What booking this number would mean."""
+        full = len(self.missing) >= MAX_GAPS
         if sequence > self.high:
-            return Standing.TOO_FAR if sequence - self.high > MAX_JUMP else Standing.NEW
+            far = sequence - self.high > (1 if full else MAX_JUMP)
+            return Standing.TOO_FAR if far else Standing.NEW
         if sequence < 1:
             return Standing.TOO_FAR
-        if replay and any(r.first <= sequence <= r.last for r in self.refused):
-            return Standing.REPLAYED
-        if any(first <= sequence <= last for first, last in self.missing):
-            return Standing.LATE
+        gap = self._gap(sequence)
+        if gap is not None:
+            splits = gap[0] < sequence < gap[1]
+            return Standing.TOO_FAR if full and splits else Standing.LATE
         known = self.tail.get(sequence)
-        return Standing.REUSED if known is not None and known != crc else Standing.REPEAT
+        if known is not None and known != crc:
+            return Standing.REUSED
+        if not replay:
+            return Standing.REPEAT
+        if any(r.first <= sequence <= r.last for r in self.refused):
+            return Standing.REPLAYED
+        return Standing.FORGOTTEN if sequence <= self.forgotten_until else Standing.REPEAT
+
+    def _gap(self, sequence: int) -> tuple[int, int] | None:
+        """The missing range that holds a number; ranges are kept in their order."""
+        at = bisect_right(self.missing, (sequence, self.high)) - 1
+        return self.missing[at] if at >= 0 and sequence <= self.missing[at][1] else None
 
     def accept(self, sequence: int, crc: int, standing: Standing) -> None:
         self._place(sequence, crc, standing)
@@ -109,8 +133,14 @@ class Account:
             refused[-1] = refused[-1]._replace(last=sequence)
         else:
             refused.append(RefusedRange(sequence, sequence, disposition.value, code))
-            if len(refused) > _MAX_REFUSED_RANGES:
-                del refused[0]
+            self._forget_refused(disposition.value)
+
+    def _forget_refused(self, disposition: str) -> None:
+        """Forget the oldest range of a disposition that has too many; its numbers stay booked."""
+        like = [item for item in self.refused if item.disposition == disposition]
+        if len(like) > _MAX_REFUSED_RANGES[disposition]:
+            self.refused.remove(like[0])
+            self.forgotten_until = max(self.forgotten_until, like[0].last)
 
     def missing_count(self) -> int:
         return sum(last - first + 1 for first, last in self.missing)
@@ -169,6 +199,7 @@ class Account:
             "recorded_at": self.recorded_at,
             "receipted_at": self.receipted_at,
             "receipt_due": self.receipt_due,
+            "forgotten_until": self.forgotten_until,
         }
 
     @classmethod
@@ -191,6 +222,7 @@ class Account:
             recorded_at=record["recorded_at"],
             receipted_at=record["receipted_at"],
             receipt_due=record["receipt_due"],
+            forgotten_until=record["forgotten_until"],
         )
 
 

@@ -3,7 +3,11 @@
 The decision for a stretch is remembered under (schema id, UTC day, the stretch's very bytes). On
 a hit the stretch is not decoded: Avro is self-delimiting, so bytes equal to a remembered stretch
 *are* that stretch. Candidate lengths are kept under the stretch's first bytes. A stretch without a
-declared category passes the memo by, since its decision needs the payload's words.
+declared category passes the memo by, since its decision needs the payload's words; so does a long
+one, since what is remembered is bounded in bytes too.
+
+What decides is read in Avro's shortest form only: bytes that another reader may take for something
+else are refused.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ __all__ = ["Read", "Reader"]
 
 _DAY_MS = 86_400_000
 _LENGTH_KEY_BYTES = 24
+_MAX_REMEMBERED_BYTES = 1024
+_MAX_LENGTHS = 16
 _EMPTY_COUNTED: dict[str, list[Any]] = {"measures": [], "identifiers": []}
 _NO_CLASSIFIED_TEXT = frozenset(
     {"search", "recall", "hit"}
@@ -94,7 +100,7 @@ class Reader:
                 "registry, or update the router, then replay",
             )
         try:
-            head, start = wire.decode_at(schema.head, value, wire.FRAME_BYTES)
+            head, start = wire.decode_canonical(schema.head, value, wire.FRAME_BYTES)
             day = at_ms // _DAY_MS
             found, end = self._remembered(schema_id, day, value, start)
             if found is None:
@@ -102,7 +108,7 @@ class Reader:
             if value[end : end + 2] == b"\0\0":
                 counted: Mapping[str, list[Any]] = _EMPTY_COUNTED
             else:
-                counted = wire.decode(schema.counted, value, offset=end)
+                counted = wire.decode_canonical(schema.counted, value, end)[0]
         except wire.WireError as error:
             raise Refused(UNDECODABLE, f"{schema.name} v{schema.version}: {error}") from error
         return Read(
@@ -127,7 +133,7 @@ class Reader:
         self, schema_id: int, schema: EventSchema, day: int, value: bytes, start: int, at_ms: int
     ) -> tuple[_Remembered, int]:
         self.misses += 1
-        stretch, end = wire.decode_at(schema.stretch, value, start)
+        stretch, end = wire.decode_canonical(schema.stretch, value, start)
         assert schema.kind is not None
         kind = schema.kind
         by_keywords = stretch["category"] is None and kind not in _NO_CLASSIFIED_TEXT
@@ -139,7 +145,7 @@ class Reader:
             )
         except Refused as refused:
             found = _Remembered(origin, None, refused)
-        if not by_keywords:
+        if not by_keywords and end - start <= _MAX_REMEMBERED_BYTES:
             self._remember((schema_id, day, value[start:end]), found)
         return found, end
 
@@ -147,9 +153,11 @@ class Reader:
         if len(self._memo) >= self._memo_size:
             self._memo.clear()
             self._lengths.clear()
-        self._memo[key] = found
         stretch = key[2]
-        self._lengths.setdefault((key[0], stretch[:_LENGTH_KEY_BYTES]), set()).add(len(stretch))
+        lengths = self._lengths.setdefault((key[0], stretch[:_LENGTH_KEY_BYTES]), set())
+        if len(lengths) < _MAX_LENGTHS or len(stretch) in lengths:
+            lengths.add(len(stretch))
+            self._memo[key] = found
 
     def _keywords(self, schema: EventSchema, value: bytes, language: str) -> tuple[str, ...]:
         payload = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)

@@ -20,8 +20,15 @@ from schemas.errors import PermanentError
 from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, Origin, header
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import FACTS, SOURCE_REGIONS, ledger_topic, region_partition, source_topic
-from stream_apps.engine.records import Consumed, Partition, Produced, StateSource
+from schemas.topics import (
+    FACTS,
+    MAX_SOURCE_BYTES,
+    SOURCE_REGIONS,
+    ledger_topic,
+    region_partition,
+    source_topic,
+)
+from stream_apps.engine.records import Consumed, Partition, Produced
 from stream_apps.router.booking import Booking, Entry
 from stream_apps.router.checks import check_event, check_place
 from stream_apps.router.counting import SearchFolder
@@ -30,7 +37,14 @@ from stream_apps.router.delivery import Delivery
 from stream_apps.router.keywords import Classifier
 from stream_apps.router.ledger import AccountKey, Book, Place, Standing
 from stream_apps.router.reading import Read, Reader
-from stream_apps.router.refusals import BAD_SEQUENCE, INTERNAL, SEQUENCE_REUSED, Refused
+from stream_apps.router.refusals import (
+    BAD_SEQUENCE,
+    INTERNAL,
+    REPLAY_FORGOTTEN,
+    SEQUENCE_REUSED,
+    TOO_LARGE,
+    Refused,
+)
 
 __all__ = ["Router"]
 
@@ -71,11 +85,8 @@ class Router:
 
     # --- the engine's side -------------------------------------------------------------------
 
-    def state_of(self, assigned: Sequence[Partition]) -> Sequence[StateSource]:
-        return [
-            StateSource(Partition(ledger_topic(self._regions[p.topic]), p.partition))
-            for p in assigned
-        ]
+    def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:
+        return [Partition(ledger_topic(self._regions[p.topic]), p.partition) for p in assigned]
 
     def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
         self.revoke(assigned)
@@ -93,6 +104,11 @@ class Router:
             self._route(record)
         return self._take(max((record.timestamp_ms for record in batch), default=0))
 
+    def refuse(self, record: Consumed, reason: str) -> list[Produced]:
+        place = (self._regions[record.topic], record.partition)
+        self._refuse_unread(record, place, Refused(TOO_LARGE, reason))
+        return self._take(record.timestamp_ms)
+
     def tick(self, now_ms: int) -> list[Produced]:
         self._booking.touch_due(now_ms)
         return self._take(now_ms)
@@ -108,6 +124,7 @@ class Router:
     def _route(self, record: Consumed) -> None:
         place = (self._regions[record.topic], record.partition)
         try:
+            _check_size(record)
             read = self.reader.read(record.value, record.timestamp_ms)
         except Refused as refused:
             self._refuse_unread(record, place, refused)
@@ -167,8 +184,14 @@ class Router:
             self._booking.repeat(entry)
         elif entry.standing is Standing.TOO_FAR:
             high = self.book.account(entry.place, entry.key).high
-            reason = f"number {entry.sequence} after {high} in account {account}"
+            reason = (
+                f"number {entry.sequence} after {high} in account {account}: send the numbers in "
+                "order, the missing ones first"
+            )
             self._unattributed(entry, Refused(BAD_SEQUENCE, reason))
+        elif entry.standing is Standing.FORGOTTEN:
+            reason = f"number {entry.sequence} of account {account} was refused too long ago"
+            self._unattributed(entry, Refused(REPLAY_FORGOTTEN, reason))
         elif entry.standing is Standing.REUSED:
             reason = f"number {entry.sequence} of account {account} came before with other bytes"
             self._unattributed(entry, Refused(SEQUENCE_REUSED, reason))
@@ -222,6 +245,14 @@ class Router:
             half = len(facts) // 2
             yield from self._mini_blocks(facts[:half])
             yield from self._mini_blocks(facts[half:])
+
+
+def _check_size(record: Consumed) -> None:
+    """A compressed batch may hold records that no topic would take by themselves."""
+    size = len(record.key or b"") + len(record.value or b"")
+    size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    if size > MAX_SOURCE_BYTES:
+        raise Refused(TOO_LARGE, f"{size} bytes with key and headers; allowed: {MAX_SOURCE_BYTES}")
 
 
 def _internal(record: Consumed, error: Exception) -> Refused:

@@ -6,9 +6,8 @@ from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.headers import header, read_refusal
 from schemas.registry import SchemaIds
-from schemas.topics import FACT_BLOCKS, FACTS
+from schemas.topics import CUTS, FACT_BLOCKS, FACTS
 from stream_apps.cutter import RANGES_HEADER, ROWS_HEADER, Cutter
-from stream_apps.cutter.cutter import parse_ranges
 from stream_apps.engine import Consumed, Partition, Produced
 
 CATALOGUE = Catalogue.load()
@@ -46,15 +45,31 @@ def rows(block: Produced) -> list[dict[str, Any]]:
     return wire.read_container(block.value)
 
 
-def as_read(block: Produced, offset: int = 0) -> Consumed:
-    return Consumed(
-        FACT_BLOCKS, block.partition, offset, 1000, block.key, block.value, block.headers
-    )
+def blocks_of(out: list[Produced]) -> list[Produced]:
+    return [record for record in out if record.topic == FACT_BLOCKS]
+
+
+def cuts_of(out: list[Produced]) -> list[Consumed]:
+    """As a successor reads them back."""
+    return [
+        Consumed(CUTS, r.partition, 0, 1000, r.key, r.value, ()) for r in out if r.topic == CUTS
+    ]
+
+
+def ranges_of(block: Produced) -> list[tuple[int, int]]:
+    ranges = (header(block.headers, RANGES_HEADER) or b"").decode().split(",")
+    return [tuple(map(int, r.partition(":")[2].split("-"))) for r in ranges]  # type: ignore[misc]
 
 
 def test_mini_blocks_of_one_batch_become_one_block_a_partition() -> None:
-    out = a_cutter().process(
-        [mini_block(4, a_fact()), mini_block(9, a_fact(), partition=2), mini_block(3, partition=1)]
+    out = blocks_of(
+        a_cutter().process(
+            [
+                mini_block(4, a_fact()),
+                mini_block(9, a_fact(), partition=2),
+                mini_block(3, partition=1),
+            ]
+        )
     )
     assert sorted(block.partition for block in out) == [0, 1]
     (even,) = [block for block in out if block.partition == 0]
@@ -70,12 +85,11 @@ def test_the_same_batch_gives_the_same_bytes() -> None:
 
 def test_searches_are_folded_again_and_other_facts_are_not() -> None:
     search = {"kind": "search", "subtype": "sltd", "occurred_at": 60_000}
-    (block,) = a_cutter().process(
-        [
-            mini_block(1, a_fact(**search, events=3), a_fact(), a_fact()),
-            mini_block(2, a_fact(**search, events=4), a_fact(**search, result="hit", events=1)),
-        ]
-    )
+    batch = [
+        mini_block(1, a_fact(**search, events=3), a_fact(), a_fact()),
+        mini_block(2, a_fact(**search, events=4), a_fact(**search, result="hit", events=1)),
+    ]
+    (block,) = blocks_of(a_cutter().process(batch))
     found = rows(block)
     assert len(found) == 4
     assert sorted(f["events"] for f in found if f["kind"] == "search") == [1, 7]
@@ -84,13 +98,27 @@ def test_searches_are_folded_again_and_other_facts_are_not() -> None:
 def test_what_lies_in_a_block_is_never_cut_again_even_if_offsets_were_lost() -> None:
     first = a_cutter()
     batch = [mini_block(n, a_fact()) for n in range(3)]
-    (block,) = first.process(batch)
+    out = first.process(batch)
     first.committed()
     assert first.process(batch) == []
     successor = a_cutter()
-    successor.restore([Partition(FACTS, 0)], [as_read(block)])
+    assert successor.state_of([Partition(FACTS, 0)]) == [Partition(CUTS, 0)]
+    successor.restore([Partition(FACTS, 0)], cuts_of(out))
     assert successor.process(batch) == []
-    assert len(successor.process([*batch, mini_block(3, a_fact())])) == 1
+    (block,) = blocks_of(successor.process([*batch, mini_block(3, a_fact())]))
+    assert ranges_of(block) == [(3, 3)]
+
+
+def test_a_mini_block_that_comes_twice_in_one_batch_is_cut_once() -> None:
+    (block,) = blocks_of(a_cutter().process([mini_block(0, a_fact()), mini_block(0, a_fact())]))
+    assert len(rows(block)) == 1
+
+
+def test_a_block_that_the_broker_does_not_take_is_kept_with_its_reason() -> None:
+    cutter = a_cutter()
+    letter, cut = cutter.refuse(mini_block(7, a_fact()), "too large")
+    assert (letter.topic, read_refusal(letter.headers).reason) == ("dlq.africa", "too large")
+    assert (cut.topic, cut.value) == (CUTS, b"8")
 
 
 def test_an_aborted_block_is_cut_again() -> None:
@@ -104,13 +132,13 @@ def test_an_aborted_block_is_cut_again() -> None:
 def test_a_block_stays_within_its_size() -> None:
     facts = [a_fact(bureau=f"{n}" * 80) for n in range(1000)]
     batch = [mini_block(n, *facts) for n in range(16)]
-    out = a_cutter().process(batch)
+    out = blocks_of(a_cutter().process(batch))
     assert len(out) > 1
     assert all(len(block.value or b"") < 8 * 1024 * 1024 for block in out)
-    ranges = [r for block in out for r in parse_ranges(header(block.headers, RANGES_HEADER))]
-    assert ranges[0][1] == 0
-    assert ranges[-1][2] == 15
-    assert all(ranges[n][2] + 1 == ranges[n + 1][1] for n in range(len(ranges) - 1))
+    ranges = [r for block in out for r in ranges_of(block)]
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == 15
+    assert all(ranges[n][1] + 1 == ranges[n + 1][0] for n in range(len(ranges) - 1))
 
 
 def test_an_unreadable_mini_block_is_quarantined_and_blocks_nobody() -> None:

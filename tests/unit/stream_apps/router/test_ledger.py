@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.headers import Disposition
-from stream_apps.router.ledger import MAX_JUMP, Account, AccountKey, Book, Standing
+from stream_apps.router.ledger import MAX_GAPS, MAX_JUMP, Account, AccountKey, Book, Standing
 
 KEY = AccountKey("FR", "cases", "message", 7)
 BOOKABLE = (Standing.NEW, Standing.LATE, Standing.REPLAYED)
@@ -76,6 +76,33 @@ def test_a_replay_moves_a_number_from_refused_to_accepted_once() -> None:
     assert (account.accepted, account.quarantined) == (1, 2)
     assert account.standing(2, 2, replay=True) is Standing.REPEAT
     assert [(r.first, r.last) for r in account.refused] == [(1, 1), (3, 3)]
+
+
+def test_what_is_quarantined_is_remembered_longer_than_what_is_rejected() -> None:
+    account = Account(KEY)
+    for number in range(1, 2001, 2):
+        account.refuse(number, 1, Standing.NEW, Disposition.QUARANTINED, f"q{number}")
+        account.refuse(number + 1, 1, Standing.NEW, Disposition.REJECTED, f"r{number}")
+    assert account.standing(1, 1, replay=True) is Standing.REPLAYED
+    assert account.standing(2, 1, replay=True) is Standing.FORGOTTEN
+    assert account.standing(2, 1) is Standing.REPEAT
+    assert account.standing(2000, 1, replay=True) is Standing.REPLAYED
+    assert _sum_holds(account)
+
+
+def test_an_account_has_a_bounded_number_of_gaps() -> None:
+    account = Account(KEY)
+    for number in range(MAX_GAPS):
+        account.accept(4 * number + 4, 1, Standing.NEW)
+    assert len(account.missing) == MAX_GAPS
+    assert account.standing(account.high + 2, 1) is Standing.TOO_FAR
+    assert account.standing(account.high + 1, 1) is Standing.NEW
+    assert account.standing(2, 1) is Standing.TOO_FAR
+    assert account.standing(1, 1) is Standing.LATE
+    for number in (1, 2, 3):
+        account.accept(number, 1, Standing.LATE)
+    assert account.standing(account.high + 2, 1) is Standing.NEW
+    assert _sum_holds(account)
 
 
 def test_an_abort_returns_to_the_last_commit() -> None:

@@ -1,5 +1,6 @@
 """The whole router without a broker: every refusal, every output, the state under aborts."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from schemas import wire
+from schemas.catalogue import Schema
 from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, UNATTRIBUTED, header, read_refusal
 from schemas.ids import strike_hash
 from schemas.models import (
@@ -23,10 +25,18 @@ from schemas.models import (
     Seizure,
     Supersedes,
 )
-from schemas.topics import REGIONS
-from stream_apps.engine import Consumed
+from schemas.registry import SchemaIds
+from schemas.topics import (
+    MAX_DERIVED_BYTES,
+    MAX_SOURCE_BYTES,
+    REGIONS,
+    partition_of,
+    source_topic,
+)
+from stream_apps.engine import Consumed, Partition, Produced
 from stream_apps.router.driver import RouterDriver
 from stream_apps.router.ledger import AccountKey
+from stream_apps.router.router import Router
 
 NOW = datetime(2025, 11, 25, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -163,8 +173,22 @@ def refused_records(driver: RouterDriver) -> Iterator[tuple[str, Consumed, str, 
     yield "no reader", driver.record("FR", nobody, sequence=1), "no-reader", quarantined, True
     theirs = an_arrest(supersedes=Supersedes(event_id=uuid4(), bureau="DE", kind="arrest"))
     yield "not yours", driver.record("FR", theirs, sequence=1), "not-yours", rejected, True
-    other = an_arrest(supersedes=Supersedes(event_id=uuid4(), bureau="FR", kind="notice"))
+    other = an_arrest(
+        supersedes=Supersedes(event_id=uuid4(), bureau="FR", kind="notice"), root=uuid4()
+    )
     yield "other kind", driver.record("FR", other, sequence=1), "bad-envelope", rejected, True
+    mine = Supersedes(event_id=uuid4(), bureau="FR", kind="arrest")
+    rootless = an_arrest(supersedes=mine)
+    yield "no root", driver.record("FR", rootless, sequence=1), "bad-envelope", rejected, True
+    exercise = an_arrest(supersedes=mine, root=mine.event_id, test=True)
+    yield "exercise", driver.record("FR", exercise, sequence=1), "bad-envelope", rejected, True
+    whose = Recall(
+        subtype="error", explanation="x", root=uuid4(), occurred_at=NOW,
+        supersedes=Supersedes(event_id=uuid4(), bureau="XP", kind="arrest"),
+    )  # fmt: skip
+    yield "whose root", driver.record("XP", whose, sequence=1), "bad-envelope", rejected, True
+    many = an_arrest(handling_codes=["H1"] * 17)
+    yield "handling codes", driver.record("FR", many, sequence=1), "bad-envelope", rejected, True
     huge = an_arrest(measures=[Measure(measure="persons-arrested", value=Decimal(1))] * 101)
     yield "measures", driver.record("FR", huge, sequence=1), "bad-envelope", rejected, True
     lane = driver.record("FR", Search(subtype="sltd", occurred_at=NOW), sequence=1)
@@ -296,18 +320,181 @@ def test_the_general_secretariat_may_recall_what_others_published(driver: Router
     assert "strikes" in driver.feed(driver.record("XP", recall))
 
 
+def a_router(driver: RouterDriver, ids: SchemaIds) -> Router:
+    """Another release of the router, which knows other schemas."""
+    return Router(lane="message", reference=driver.reference, catalogue=driver.catalogue, ids=ids)
+
+
+def take_over(router: Router, ledger: list[Produced]) -> None:
+    """What a successor does on assignment."""
+    place = Partition(source_topic("europe", "message"), partition_of("FR"))
+    router.restore(
+        [place], [Consumed(r.topic, r.partition, 0, 0, r.key, r.value, ()) for r in ledger]
+    )
+
+
 def test_a_replay_from_the_dead_letter_queue_counts_once(driver: RouterDriver) -> None:
     good = driver.record("FR", an_arrest(), sequence=1)
-    assert good.value is not None
-    unknown = good._replace(value=b"\0\0\x0f\xff\xff" + good.value[5:])
-    out = driver.feed(unknown)
-    assert refusal_of(out) == ("unknown-schema", "quarantined")
+    numbers = {schema: number for number, schema in driver.ids.by_id.items()}
+    ids = SchemaIds({**numbers, driver.catalogue.event("arrest"): 4242})
+    refused = a_router(driver, ids).process([good])
+    assert refusal_of({r.topic: [r] for r in refused}) == ("unknown-schema", "quarantined")
+    take_over(driver.router, [r for r in refused if r.topic == "ledger.europe"])
+    other = driver.record("FR", an_arrest(), sequence=1)
+    other = other._replace(headers=[*other.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
+    assert refusal_of(driver.feed(other)) == ("sequence-reused", "quarantined")
     replay = good._replace(headers=[*good.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
     out = driver.feed(replay, replay)
     assert "desk.europe.drug-trafficking" in out
     assert len(out["desk.europe.drug-trafficking"]) == 1
     entry = driver.decode(out["ledger.europe"][0])
     assert (entry["accepted"], entry["quarantined"], entry["repeats"]) == (1, 0, 1)
+
+
+def test_a_ledger_entry_of_an_earlier_version_is_read_as_its_writer_wrote_it() -> None:
+    now = RouterDriver(now_ms=NOW_MS)
+    entry = now.feed(now.record("FR", an_arrest()))["ledger.europe"][0]
+    present = now.catalogue.schema("liaison.ledger.LedgerEntry")
+    fields = [f for f in present.definition["fields"] if f["name"] != "forgotten_until"]
+    earlier = Schema(present.name, 0, {**present.definition, "fields": fields})
+    value = wire.encode(earlier.plain, now.decode(entry))
+    numbers = {schema: number for number, schema in now.ids.by_id.items()}
+    successor = a_router(now, SchemaIds({**numbers, earlier: 4242}))
+    take_over(successor, [entry._replace(value=wire.frame(4242, value))])
+    ((_, account),) = successor.book.accounts()
+    assert (account.high, account.accepted) == (1, 1)
+
+
+BOUNDS = [
+    ("value", {"legal_basis": "x" * (MAX_SOURCE_BYTES + 1)}, ()),
+    ("headers", {}, [("baggage", b"x" * (MAX_SOURCE_BYTES + 1))]),
+]
+
+
+@pytest.mark.parametrize(("fields", "headers"), [b[1:] for b in BOUNDS], ids=[b[0] for b in BOUNDS])
+def test_what_only_a_compressed_batch_could_carry_is_refused_and_kept_in_part(
+    driver: RouterDriver, fields: dict[str, str], headers: list[tuple[str, bytes]]
+) -> None:
+    good = driver.record("FR", an_arrest(**fields))
+    out = driver.feed(good._replace(headers=[*good.headers, *headers]))
+    (letter,) = out["dlq.europe"]
+    refusal = read_refusal(letter.headers)
+    assert (refusal.code, refusal.disposition.value) == ("too-large", "rejected")
+    assert good.value is not None
+    assert letter.value == good.value[: 64 * 1024]
+    assert refusal.bytes == len(good.value)
+    assert refusal.sha256 == hashlib.sha256(good.value).hexdigest()
+    assert sum(len(v or b"") for _, v in letter.headers) < 2000
+    assert driver.decode(out["ledger.europe"][0])["rejected"] == 1
+
+
+def test_identifiers_that_grow_when_normalised_are_delivered_as_they_came(
+    driver: RouterDriver,
+) -> None:
+    grows = Identifier(type="person_name", value="\u3300" * 500)  # one sign, four letters
+    event = an_arrest(identifiers=(grows,) * 500)
+    record = driver.record("FR", event)
+    (delivered,) = driver.feed(record)["desk.europe.drug-trafficking"]
+    assert len(delivered.value or b"") < MAX_DERIVED_BYTES
+    enrichment = driver.decode(delivered)["enrichment"]
+    assert "not-normalised" in enrichment["flags"]
+    assert {item["normalised"] for item in enrichment["identifiers"]} == {None}
+
+
+def test_a_record_whose_outputs_are_never_taken_is_booked_as_refused(driver: RouterDriver) -> None:
+    record = driver.record("FR", an_arrest())
+    driver.router.process([record])
+    driver.router.aborted()
+    out = driver.router.refuse(record, "the broker does not take it")
+    assert [r.topic for r in out] == ["dlq.europe", "receipts.FR", "ledger.europe"]
+
+
+def flipped(value: bytes, offset: int, byte: int) -> bytes:
+    return value[:offset] + bytes([byte]) + value[offset + 1 :]
+
+
+def test_a_negative_symbol_does_not_open_what_is_red(driver: RouterDriver) -> None:
+    """fastavro reads the index -1 as the last symbol: CLEAR, for TLP."""
+    event = an_arrest(tlp="RED", addressees=("DE",), case_ref=None)
+    good = driver.record("FR", event, sequence=1)
+    assert good.value is not None
+    seen = set()
+    for offset in range(wire.FRAME_BYTES, len(good.value)):
+        if good.value[offset] % 2:
+            continue  # an odd byte is part of a text here, or negative already
+        fresh = RouterDriver(now_ms=NOW_MS)
+        out = fresh.feed(good._replace(value=flipped(good.value, offset, 0x01)))
+        seen |= {topic for topic in out if topic.startswith("desk.")}
+    assert not seen
+
+
+@pytest.mark.parametrize("name", ["head", "stretch", "counted"])
+def test_what_decides_is_read_in_the_shortest_form_only(driver: RouterDriver, name: str) -> None:
+    measure = Measure(measure="persons-arrested", value=Decimal(3))
+    good = driver.record("FR", an_arrest(measures=(measure,)), sequence=1)
+    assert good.value is not None
+    schema = driver.catalogue.event("arrest")
+    _, stretch = wire.decode_at(schema.head, good.value, wire.FRAME_BYTES)
+    _, counted = wire.decode_at(schema.stretch, good.value, stretch)
+    _, end = wire.decode_at(schema.counted, good.value, counted)
+    at = {"head": stretch, "stretch": counted, "counted": end}[name] - 1
+    assert good.value[at] < 0x80
+    longer = good.value[:at] + bytes([good.value[at] | 0x80, 0]) + good.value[at + 1 :]
+    out = driver.feed(good._replace(value=longer))
+    assert refusal_of(out) == ("undecodable", "rejected")
+
+
+@pytest.mark.parametrize(("system", "epoch"), [("Cases", 7), ("a" * 41, 7), ("cases", 0)])
+def test_no_account_is_opened_under_a_system_or_epoch_that_is_none(
+    driver: RouterDriver, system: str, epoch: int
+) -> None:
+    out = driver.feed(driver.record("FR", an_arrest(), system=system, epoch=epoch))
+    assert refusal_of(out) == ("bad-envelope", "rejected")
+    (entry,) = [driver.decode(r) for r in out["ledger.europe"]]
+    assert entry["system"] == UNATTRIBUTED
+
+
+def test_every_refusal_of_a_batch_is_in_a_receipt(driver: RouterDriver) -> None:
+    late = [
+        driver.record("FR", an_arrest(occurred_at=NOW + timedelta(days=2))) for _ in range(1201)
+    ]
+    receipts = [driver.decode(r) for r in driver.feed(*late)["receipts.FR"]]
+    listed = [refusal["sequence"] for receipt in receipts for refusal in receipt["refusals"]]
+    assert listed == list(range(1, 1202))
+
+
+def test_an_amount_is_written_as_short_as_it_can_be_and_never_as_nothing(
+    driver: RouterDriver,
+) -> None:
+    measure = Measure(measure="persons-arrested", value=Decimal(3))
+    good = driver.record("FR", an_arrest(measures=(measure,)), sequence=1)
+    unscaled = (3000).to_bytes(2, "big")
+    assert good.value is not None
+    assert good.value.count(b"\x04" + unscaled) == 1
+    longer = good.value.replace(b"\x04" + unscaled, b"\x08\0\0" + unscaled)
+    (block,) = driver.feed(good._replace(value=longer))["facts"]
+    assert driver.decode(block)["facts"][0]["measure_values"] == [unscaled]
+    empty = good.value.replace(b"\x04" + unscaled, b"\0")
+    out = RouterDriver(now_ms=NOW_MS).feed(good._replace(value=empty))
+    assert refusal_of(out) == ("bad-envelope", "rejected")
+
+
+def test_searches_that_differ_in_what_statistics_ask_are_not_folded() -> None:
+    driver = RouterDriver("search", now_ms=NOW_MS)
+    asked: list[dict[str, Any]] = [
+        {}, {"language": "fr"}, {"urgency": "urgent"}, {"withheld_from": ("DE",)},
+        {"concerned_countries": ("BR",)}, {"offence": "0101"},
+    ]  # fmt: skip
+    records = [
+        driver.record("FR", Search(subtype="sltd", occurred_at=NOW, **fields)) for fields in asked
+    ]
+    records.append(
+        driver.record("FR", Search(subtype="sltd", occurred_at=NOW))._replace(
+            timestamp_ms=NOW_MS + 60_000
+        )
+    )
+    facts = driver.decode(driver.feed(*records)["facts"][0])["facts"]
+    assert [fact["events"] for fact in facts] == [1] * len(records)
 
 
 def test_searches_are_folded_by_database_result_and_minute() -> None:
