@@ -36,18 +36,16 @@ Headers = Sequence[tuple[str, bytes | None]]
 ORIGIN_HEADER = "liaison-origin"
 REPLAY_HEADER = "liaison-replay-of"
 REFUSAL_PREFIX = "__streams.errors."
-_DELIVERED = frozenset(
-    {
-        "baggage",
-        "liaison-key-id",
-        "liaison-origin",
-        "liaison-signature",
-        "liaison-signature-algorithm",
-        "traceparent",
-        "tracestate",
-    }
+_DELIVERED = (
+    "liaison-origin",
+    "liaison-signature",
+    "liaison-signature-algorithm",
+    "liaison-key-id",
+    "traceparent",
+    "tracestate",
+    "baggage",
 )
-_MAX_DELIVERED = 16
+"""What travels on, the indispensable first: `baggage`, which may be of any size, comes last."""
 _MAX_DELIVERED_BYTES = 4096
 SYSTEM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
 """What a source system at a bureau may be called."""
@@ -133,15 +131,20 @@ def header(headers: Headers | None, name: str) -> bytes | None:
 
 
 def delivered_headers(headers: Headers | None) -> list[tuple[str, bytes | None]]:
-    """The allow-listed source headers that travel on to desks, within their bounds."""
+    """The source headers that travel on to desks, one of each name, in the order of their rank.
+
+    One that no longer fits within the bound is left out, and those after it are still taken.
+    """
+    last = dict(headers or ())
     kept: list[tuple[str, bytes | None]] = []
-    size = 0
-    for key, value in headers or ():
-        if key in _DELIVERED and len(kept) < _MAX_DELIVERED:
-            size += len(key) + len(value or b"")
-            if size > _MAX_DELIVERED_BYTES:
-                break
-            kept.append((key, value))
+    room = _MAX_DELIVERED_BYTES
+    for name in _DELIVERED:
+        if name in last:
+            value = last[name]
+            size = len(name) + len(value or b"")
+            if size <= room:
+                kept.append((name, value))
+                room -= size
     return kept
 
 

@@ -1,0 +1,43 @@
+"""Which headers of a bureau's record go on to desks, whatever stands beside them."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.headers import delivered_headers
+
+SIGNED: list[tuple[str, bytes | None]] = [
+    ("liaison-origin", b"1;FR;main;message;7;1;x"),
+    ("liaison-signature", b"s" * 64),
+    ("liaison-signature-algorithm", b"ed25519"),
+    ("liaison-key-id", b"k"),
+]
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        [("baggage", b"x" * 5000)],
+        [("tracestate", b"x" * 4000), ("baggage", b"x" * 4000)],
+        [("traceparent", b"t")] * 40,
+        [("unknown", b"x" * 100)] * 40,
+    ],
+    ids=["baggage", "tracestate and baggage", "many", "foreign"],
+)
+def test_no_crowd_of_headers_pushes_the_signature_out(
+    crowd: list[tuple[str, bytes | None]],
+) -> None:
+    for headers in ([*crowd, *SIGNED], [*SIGNED, *crowd]):
+        delivered = delivered_headers(headers)
+        assert delivered[: len(SIGNED)] == SIGNED
+        assert sum(len(name) + len(value or b"") for name, value in delivered) <= 4096
+
+
+def test_one_that_does_not_fit_leaves_room_for_those_after_it() -> None:
+    headers = [("tracestate", b"x" * 5000), ("baggage", b"b"), ("traceparent", None)]
+    assert delivered_headers(headers) == [("traceparent", None), ("baggage", b"b")]
+
+
+def test_a_name_given_twice_travels_once_with_its_last_value() -> None:
+    assert delivered_headers([("baggage", b"1"), ("baggage", b"2")]) == [("baggage", b"2")]
+    assert delivered_headers(None) == []
