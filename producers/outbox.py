@@ -73,6 +73,7 @@ class Outbox:
         Raises:
             ConfigurationError: another owner has it (`outbox-in-use`), or it is no outbox.
         """
+        path = path.resolve()  # one file, one lock, under whatever name it is opened
         self.path = path
         self._clock = clock
         self._max_pending = max_pending

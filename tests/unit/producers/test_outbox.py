@@ -174,6 +174,20 @@ def test_two_owners_of_one_file_are_refused(tmp_path: Path) -> None:
     open_outbox(tmp_path / "o").close()
 
 
+def test_a_link_to_an_open_file_makes_no_second_owner(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "link").symlink_to(tmp_path / "o")
+    with open_outbox(tmp_path / "o"):
+        with pytest.raises(ConfigurationError) as caught:
+            open_outbox(elsewhere / "link")
+        assert caught.value.code == "outbox-in-use"
+    with open_outbox(elsewhere / "link"):
+        with pytest.raises(ConfigurationError) as caught:
+            open_outbox(tmp_path / "o")
+        assert caught.value.code == "outbox-in-use"
+
+
 def test_what_is_no_outbox_is_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a database " * 100)
     for path in (tmp_path / "text", tmp_path / "no" / "folder"):
