@@ -4,17 +4,21 @@ Invariants: the bytes are those of `schemas.models.encode_event` (a test compare
 kind). An event's body is head, stretch and rest, and Avro concatenates: the rest and the digest are
 made before the outbox gives a number; the stretch, which has few distinct values, is encoded once
 for each, the head's empty end once for all; the numbers are put in last. The digest covers what the
-caller gave and nothing of the stamp, so the same event again has the same digest.
+caller gave, and nothing of the stamp or the schema: the same event again has the same digest, also
+after an upgrade to a newer schema, as long as its new fields are left at their defaults.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
+
+from pydantic import BaseModel
 
 from producers.account import LaneKey
 from schemas import wire
@@ -49,6 +53,7 @@ class _Layout:
     tail_values: itemgetter[Any]
     empty_tail: bytes
     stretch_values: itemgetter[Any]
+    unstretched_fields: tuple[str, ...]
 
 
 @functools.cache
@@ -72,16 +77,17 @@ def _layout(schema: EventSchema) -> _Layout:
         tail_values=itemgetter(*tail),
         empty_tail=wire.encode(schema.head, empty)[4:],
         stretch_values=itemgetter(*stretch),
+        unstretched_fields=(*tail, *names[1:]),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """An encoded stretch, cut where the epoch goes, and its part of the digest."""
+    """An encoded stretch, cut where the epoch goes, and what the caller gave of it."""
 
     before_epoch: bytes
     after_epoch: bytes
-    content: bytes
+    given: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class EventEncoder:
         stretch = self._memo.get(key)
         try:
             if stretch is None:
-                stretch = self._stretch(values)
+                stretch = self._stretch(event)
                 if len(self._memo) >= _MEMO_ENTRIES:
                     self._memo.clear()
                 self._memo[key] = stretch
@@ -133,6 +139,7 @@ class EventEncoder:
             if any(value is not None for value in layout.tail_values(values)):
                 tail = self._tail(values)
             rest = wire.encode(layout.rest, _plain_fields(values, layout.rest_fields))
+            given = _canonical_text(stretch.given | _given(event, layout.unstretched_fields))
         except (ValueError, TypeError, OverflowError) as error:
             raise PermanentError(
                 f"{event.kind} {event.event_id} can't be written in Avro ({error}): "
@@ -140,7 +147,7 @@ class EventEncoder:
                 code="unencodable",
             ) from error
         digest = hashlib.sha256(
-            b"".join((self._kind, start, occurred, tail, stretch.content, rest))
+            b"".join((self._kind, start, occurred, given.encode("ascii")))
         ).digest()
         if self._published_at[0] != published_at_ms:
             self._published_at = published_at_ms, _varint(published_at_ms)
@@ -177,13 +184,14 @@ class EventEncoder:
         head = dict.fromkeys(_HEAD_START[1:], 0) | _plain_fields(values, self._layout.tail_fields)
         return wire.encode(self._schema.head, {**head, "event_id": ""})[4:]
 
-    def _stretch(self, values: Mapping[str, Any]) -> _Stretch:
-        given = {name: plain_value(values[name]) for name in self._layout.stretch_fields}
-        record = {**given, **self._lane._asdict(), "producer": self._producer}
+    def _stretch(self, event: Event) -> _Stretch:
+        fields = self._layout.stretch_fields
+        plain = {name: plain_value(event.__dict__[name]) for name in fields}
+        record = {**plain, **self._lane._asdict(), "producer": self._producer}
         # Epochs 0 and 1 are one byte each: where the two encodings differ, the epoch stands.
         zero, one = (wire.encode(self._schema.stretch, {**record, "epoch": n}) for n in (0, 1))
         cut = next(at for at, (a, b) in enumerate(zip(zero, one, strict=True)) if a != b)
-        return _Stretch(zero[:cut], zero[cut + 1 :], repr(tuple(given.values())).encode())
+        return _Stretch(zero[:cut], zero[cut + 1 :], _given(event, fields))
 
 
 def _varint(number: int) -> bytes:
@@ -203,6 +211,35 @@ def _plain_fields(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str
         name: value if (value := values[name]) is None or type(value) is str else plain_value(value)
         for name in names
     }
+
+
+_CANONICAL = frozenset({str, bytes, bool, int})
+_canonical_text = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), check_circular=False, default=bytes.hex
+).encode
+
+
+@functools.cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    return {name: field.default for name, field in model.model_fields.items()}
+
+
+def _given(model: BaseModel, names: Iterable[str]) -> dict[str, Any]:
+    """What the caller gave: the fields that are not at their defaults, for the digest."""
+    values, defaults = model.__dict__, _defaults(type(model))
+    return {
+        name: value if type(value) in _CANONICAL else _canonical(value)
+        for name in names
+        if (value := values[name]) != defaults[name]
+    }
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, BaseModel):
+        return _given(value, value.__dict__)
+    return plain_value(value)
 
 
 def restamp(schemas: Mapping[int, Schema], value: bytes, epoch: int, sequence: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,11 +17,11 @@ from producers import Publisher, publish_many
 from producers.account import LaneKey
 from producers.encoding import MAX_VALUE_BYTES, EventEncoder, restamp
 from schemas import wire
-from schemas.catalogue import KINDS
+from schemas.catalogue import KINDS, Catalogue, packaged_folders
 from schemas.clock import ManualClock
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import ORIGIN_HEADER, Origin, header
-from schemas.models import MODELS, Event, Message, Stamp, encode_event, event_lane
+from schemas.models import MODELS, Event, Measure, Message, Stamp, encode_event, event_lane
 from schemas.reference import Reference
 from schemas.topics import MAX_SOURCE_BYTES
 from tests.unit.producers.bureau_side import (
@@ -85,6 +86,24 @@ def _rich(kind: str) -> dict[str, Any]:
 EVENTS = [MODELS[kind].model_validate(make(kind)) for kind in KINDS for make in (_minimal, _rich)]
 
 
+MEASURE = {"measure": "persons-arrested", "value": "12.5"}
+
+
+class NewerMeasure(Measure):
+    """A measure as a later version may have it."""
+
+    note_after_value: str | None = None
+
+
+class NewerMessage(Message):
+    """A message as a later version may have it."""
+
+    note_after_published_at: str | None = None
+    note_after_urgency: str | None = None
+    note_after_title: str | None = None
+    measures: tuple[NewerMeasure, ...] = ()
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
 @given(epoch=NUMBERS, sequence=NUMBERS)
 @settings(max_examples=20, deadline=None)
@@ -120,6 +139,62 @@ def test_a_digest_follows_the_content_and_nothing_of_the_stamp(tmp_path: Path) -
         ]
         digests = {one.draft(message(1).model_copy(update=c), 1_000).digest for c in changes}
         assert len(digests | {first.digest}) == len(changes) + 1
+
+
+def test_a_digest_outlives_an_upgrade_of_schema_and_model() -> None:
+    """A newer version with one more field in the head, the stretch, the rest and a measure."""
+    note = {"name": "note", "type": ["null", "string"], "default": None, "doc": "New."}
+    places = {
+        "liaison.events.Envelope": ("published_at", "urgency"),
+        "liaison.events.Message": ("title",),
+        "liaison.events.Measure": ("value",),
+    }
+    folders = packaged_folders()
+    newer = {name: copy.deepcopy(folders[1][name]) for name in places}
+    for name, befores in places.items():
+        for before in befores:
+            at = [field["name"] for field in newer[name]["fields"]].index(before)
+            newer[name]["fields"].insert(at + 1, {**note, "name": f"note_after_{before}"})
+    schema = Catalogue({**folders, 2: newer}).event("message")
+    assert schema.version == 2
+
+    lane = LaneKey("FR", "main", "message")
+    old = EventEncoder(CATALOGUE.event("message"), 1, lane, ("test", "1"))
+    new = EventEncoder(schema, 2, lane, ("test", "2"))
+    fields = _rich("message") | {"title": "request", "measures": [MEASURE]}
+    given = Message.model_validate(fields)
+    again = NewerMessage.model_validate(fields)
+    digest = old.content(given, 1_000).digest
+    assert new.content(again, 2_000).digest == digest
+    assert new.value(new.content(again, 2_000), 7, 8) != old.value(old.content(given, 1_000), 7, 8)
+    for name in ("note_after_published_at", "note_after_urgency", "note_after_title"):
+        noted = NewerMessage.model_validate({**fields, name: "n"})
+        assert new.content(noted, 1_000).digest != digest
+    measured = {**fields, "measures": [{**MEASURE, "note_after_value": "n"}]}
+    assert new.content(NewerMessage.model_validate(measured), 1_000).digest != digest
+
+
+def test_a_digest_tells_apart_what_only_its_nesting_or_order_tells_apart() -> None:
+    encoder = EventEncoder(
+        CATALOGUE.event("message"), 1, LaneKey("FR", "main", "message"), ("test", "1")
+    )
+    variants: list[dict[str, object]] = [
+        {},
+        {"caveats": ["a", "b"]},
+        {"caveats": ["b", "a"]},
+        {"caveats": ["a,b"]},
+        {"caveats": [""]},
+        {"legal_basis": ""},
+        {"restricted_to": []},
+        {"test": True},
+        {"measures": [MEASURE]},
+        {"measures": [MEASURE, MEASURE]},
+        {"measures": [{**MEASURE, "basis": "cumulative"}]},
+    ]
+    digests = {encoder.content(message(1, **given), 1_000).digest for given in variants}
+    assert len(digests) == len(variants)
+    explicit = message(1, tlp="AMBER", caveats=[], legal_basis=None)
+    assert encoder.content(explicit, 1_000).digest in digests
 
 
 def test_an_event_lies_in_the_outbox_as_it_will_stand_in_its_topic(tmp_path: Path) -> None:
