@@ -4,6 +4,9 @@ A version folder (`avro/v1`, `avro/v2` …) holds the files that changed in it; 
 version N is made of the newest file up to N of each type that it mentions, inlined, so it stands
 alone in a registry. A schema has a new version only where that text changed.
 
+A delivered schema is made of two: an event's, in its version, and the enrichment's, in its own. All
+pairs are kept, so a record on a desk stays readable whichever router wrote it.
+
 Each parsed schema has a *plain* twin without logical types: the same bytes, but ids stay text and
 times stay integers, which is what the hot path wants.
 """
@@ -27,6 +30,7 @@ __all__ = [
     "KINDS",
     "STRETCH_START",
     "Catalogue",
+    "DeliveredSchema",
     "EventSchema",
     "Schema",
     "packaged_folders",
@@ -34,11 +38,12 @@ __all__ = [
 
 EVENT_NAMESPACE = "liaison.events"
 DELIVERED_NAMESPACE = "liaison.delivered"
+_ENRICHMENT = f"{DELIVERED_NAMESPACE}.Enrichment"
 STRETCH_START = "bureau"
 """The envelope's first field of the stretch that decides routing."""
 _PREFIX_FIELDS = ("envelope", "measures", "identifiers")
 _SINGLES = (
-    "liaison.delivered.Enrichment",
+    _ENRICHMENT,
     "liaison.facts.Fact",
     "liaison.facts.FactMiniBlock",
     "liaison.ledger.LedgerEntry",
@@ -123,6 +128,13 @@ class EventSchema(Schema):
         object.__setattr__(self, "counted", self.part("measures", "identifiers"))
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DeliveredSchema(Schema):
+    """`{enrichment, event}`, what a desk reads. `version` is the event's."""
+
+    enrichment_version: int
+
+
 def _parse(definition: Any) -> Any:
     return fastavro.parse_schema(json.loads(json.dumps(definition)))
 
@@ -162,10 +174,12 @@ class Catalogue:
             self._add(f"{EVENT_NAMESPACE}.{record}", kind)
         for name in _SINGLES:
             self._add(name, None)
-        self._delivered: dict[tuple[str, int], Schema] = {}
-        for kind in KINDS:
-            for version in self.event_versions(kind):
-                self._delivered[kind, version] = self._deliver(kind, version)
+        self._delivered = {
+            (kind, version, enrichment.version): self._deliver(kind, version, enrichment)
+            for kind in KINDS
+            for version in self.event_versions(kind)
+            for enrichment in self.versions(_ENRICHMENT)
+        }
 
     @classmethod
     @functools.cache
@@ -182,9 +196,13 @@ class Catalogue:
     def event_versions(self, kind: str) -> tuple[int, ...]:
         return tuple(self._schemas[f"{EVENT_NAMESPACE}.{KINDS[kind]}"])
 
-    def delivered(self, kind: str, version: int | None = None) -> Schema:
-        """`{enrichment, event}` for an event kind's version."""
-        return self._delivered[kind, version or self.event_versions(kind)[-1]]
+    def delivered(
+        self, kind: str, version: int | None = None, enrichment: int | None = None
+    ) -> DeliveredSchema:
+        """`{enrichment, event}`, each in its newest version unless one is named."""
+        event = self.event(kind, version)
+        added = self.schema(_ENRICHMENT, enrichment)
+        return self._delivered[kind, event.version, added.version]
 
     def schema(self, name: str, version: int | None = None) -> Schema:
         """A schema by its full name, the newest unless a version is named."""
@@ -194,9 +212,6 @@ class Catalogue:
     def versions(self, name: str) -> tuple[Schema, ...]:
         """All versions of one schema, oldest first."""
         return tuple(self._schemas[name].values())
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._schemas)
 
     def __iter__(self) -> Iterator[Schema]:
         """All schemas that a registry is told of, oldest version first."""
@@ -219,7 +234,7 @@ class Catalogue:
             raise ConfigurationError(f"schema {name} has no file in any version folder")
         self._schemas[name] = versions
 
-    def _deliver(self, kind: str, version: int) -> Schema:
+    def _deliver(self, kind: str, version: int, enrichment: Schema) -> DeliveredSchema:
         record = KINDS[kind]
         definition = {
             "type": "record",
@@ -227,14 +242,17 @@ class Catalogue:
             "namespace": DELIVERED_NAMESPACE,
             "doc": f"What a desk reads: enrichment, then the very bytes of {record}.",
             "fields": [
-                {
-                    "name": "enrichment",
-                    "type": self.schema(f"{DELIVERED_NAMESPACE}.Enrichment").definition,
-                },
+                {"name": "enrichment", "type": enrichment.definition},
                 {"name": "event", "type": self.event(kind, version).definition},
             ],
         }
-        return Schema(f"{DELIVERED_NAMESPACE}.Delivered{record}", version, definition, kind)
+        return DeliveredSchema(
+            f"{DELIVERED_NAMESPACE}.Delivered{record}",
+            version,
+            definition,
+            kind,
+            enrichment_version=enrichment.version,
+        )
 
     def _resolve(self, name: str, version: int) -> dict[str, Any]:
         seen: set[str] = set()

@@ -1,7 +1,7 @@
 """Schema ids: told to the registry by `liaison provision`, only looked up at run time.
 
 Subjects follow RecordNameStrategy: a subject is a record's full name. Every subject is
-FULL_TRANSITIVE, so a registry refuses what the compatibility gate in the tests refuses.
+FULL_TRANSITIVE, which the compatibility gate in the tests checks before, and more strictly.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from schemas import wire
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, DeliveredSchema
 from schemas.headers import read_refusal
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
@@ -91,7 +91,7 @@ class Identify:
         part = self._enrichment.get(schema_id)
         if part is None:
             schema = self._ids.by_id.get(schema_id)
-            if schema is None or not schema.name.startswith("liaison.delivered."):
+            if not isinstance(schema, DeliveredSchema):
                 raise wire.WireError(f"schema id {schema_id} is no delivered event")
             part = self._enrichment[schema_id] = schema.part("enrichment")
         record, end = wire.decode_at(part, value, wire.FRAME_BYTES)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas import wire
-from schemas.catalogue import DELIVERED_NAMESPACE, Schema
+from schemas.catalogue import DeliveredSchema
 from schemas.registry import SchemaIds
 from sinks.desk.records import Strike
 
@@ -25,7 +25,7 @@ _HASH_DIGITS = 64
 class Opened:
     """A delivered record of which the enrichment (plain) is read."""
 
-    schema: Schema
+    schema: DeliveredSchema
     enrichment: Mapping[str, Any]
     value: bytes
     event_start: int
@@ -64,7 +64,7 @@ class DeliveredReader:
                 "start it again or update it",
                 code="unknown-schema",
             )
-        if not schema.name.startswith(f"{DELIVERED_NAMESPACE}.Delivered"):
+        if not isinstance(schema, DeliveredSchema):
             raise wire.WireError(f"{schema.name} is no delivered event")
         prefix = self._prefixes.get(schema_id)
         if prefix is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas import wire
-from schemas.catalogue import STRETCH_START, Catalogue
+from schemas.catalogue import KINDS, STRETCH_START, Catalogue
 from schemas.headers import delivered_headers
 from schemas.ids import strike_hash
 from schemas.reference import Reference
@@ -41,9 +41,9 @@ class Delivery:
         names = [f["name"] for f in enrichment.definition["fields"]]
         self._varying = enrichment.part(*names[: names.index(STRETCH_START)])
         self._delivered_ids = {
-            (schema.kind, schema.version): ids.id_of(schema)
-            for schema in catalogue
-            if schema.name.startswith("liaison.delivered.Delivered")
+            (kind, version): ids.id_of(catalogue.delivered(kind, version))
+            for kind in KINDS
+            for version in catalogue.event_versions(kind)
         }
         self._strike = catalogue.schema("liaison.strikes.Strike")
         self._strike_id = ids.id_of(self._strike)
