@@ -8,6 +8,7 @@ returns or raises :class:`WireError`, in time bounded by their number.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any
@@ -156,5 +157,5 @@ def read_container(data: bytes) -> list[dict[str, Any]]:
     """
     try:
         return list(fastavro.reader(BytesIO(data)))  # type: ignore[arg-type]
-    except _DECODE_ERRORS as error:
+    except (*_DECODE_ERRORS, zlib.error) as error:
         raise WireError(f"not a whole Avro container file ({error})") from error

@@ -119,6 +119,17 @@ def test_a_container_of_the_same_records_has_the_same_bytes() -> None:
     assert wire.read_container(wire.container(schema.plain, records)) == records
 
 
+def test_a_broken_container_of_any_codec_raises_our_error() -> None:
+    schema = CATALOGUE.schema("liaison.strikes.Strike")
+    record = {"chain": True, "reason": "error", "successor": None, "recorded_at": 1}
+    for codec in ("null", "deflate"):
+        whole = wire.container(schema.plain, [record] * 9, codec)
+        begin = whole.index(b"liaison-block-01") + 18  # past the block's count and size
+        for broken in (whole[:-30], whole[:begin] + b"\xff" * 9 + whole[begin + 9 :]):
+            with pytest.raises(wire.WireError):
+                wire.read_container(broken)
+
+
 @given(st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1))
 def test_an_origin_header_reads_back(epoch: int, sequence: int) -> None:
     origin = Origin("FR", "cases-1", "message", epoch, sequence, "0" * 8)
