@@ -57,7 +57,7 @@ def test_better_known_grades_score_higher() -> None:
 
 @pytest.mark.parametrize(
     "unknown",
-    [grading("F6"), grading("X4", "europol-4x4"), grading("A1", "uk-3x5x2"), {}, grading("Z9")],
+    [grading("F6"), grading("X4", "europol-4x4"), grading("2D", "uk-3x5x2"), {}, grading("Z9")],
 )
 def test_unknown_is_not_the_middle_of_the_scale(unknown: dict[str, str]) -> None:
     assert points("grading-unknown", unknown) == 0
@@ -77,6 +77,11 @@ def test_no_grading_is_told_from_an_unknown_one() -> None:
 def test_europols_c_is_the_admiraltys_d() -> None:
     assert points("grading", grading("C4", "4x4")) == points("grading", grading("D6"))
     assert points("grading", grading("A1", "4x4")) == points("grading", grading("A1"))
+
+
+def test_a_british_grading_begins_with_the_source_too() -> None:
+    assert points("grading", grading("1A", "uk-3x5x2")) == points("grading", grading("A1"))
+    assert points("grading", grading("3E", "uk-3x5x2")) == points("grading", grading("E5"))
 
 
 @pytest.mark.parametrize(
