@@ -20,8 +20,9 @@ from producers.simulator.numbers import MAKERS, identifier_value
 from producers.simulator.population import Population
 from producers.simulator.texts import Texts
 from schemas.ids import uuid7
-from schemas.models import MODELS, Event, Grading, Identifier, Recall, Search, Supersedes
+from schemas.models import MODELS, Event, Grading, Identifier, Notice, Recall, Supersedes
 from schemas.reference import Reference
+from schemas.rules import DIRECT_KINDS
 
 __all__ = ["Fields", "Framer", "Rates", "at"]
 
@@ -280,6 +281,7 @@ def _base(kind: str, reference: Reference) -> Event:
     subtype = min(reference.subtypes[kind])
     nobody = UUID(int=0)
     if kind == Recall.kind:
-        supersedes = Supersedes(event_id=nobody, bureau="XP", kind=Search.kind)
+        supersedes = Supersedes(event_id=nobody, bureau="XP", kind=Notice.kind)
         return Recall(event_id=nobody, occurred_at=_EPOCH, subtype=subtype, supersedes=supersedes)
-    return MODELS[kind](event_id=nobody, occurred_at=_EPOCH, subtype=subtype)
+    addressees = ("XP",) if kind in DIRECT_KINDS else ()
+    return MODELS[kind](event_id=nobody, occurred_at=_EPOCH, subtype=subtype, addressees=addressees)

@@ -218,7 +218,8 @@ class _Run:
         }
 
     def _hand_over(self, bureau: str, event: Event) -> Handover:
-        self._memory.sent(bureau, event)
+        if not event.test:  # an exercise is neither corrected nor recalled
+            self._memory.sent(bureau, event)
         return Handover(bureau, self._population.system(bureau), event)
 
     def _own(self, ms: int, make: Callable[[str, int], Event]) -> Handover:
@@ -327,6 +328,7 @@ class _Run:
                     event_id=old.event_id, bureau=earlier.bureau, kind=old.kind
                 ),
                 "root": earlier.root,
+                "root_bureau": earlier.bureau,
             }
         )
         return self._hand_over(earlier.bureau, event)

@@ -89,6 +89,7 @@ def to_notice(entry: Entry, event_id: UUID, predecessor: Predecessor | None = No
             occurred_at=_listed_at(entry),
             supersedes=None if predecessor is None else predecessor.superseded(),
             root=None if predecessor is None else predecessor.root,
+            root_bureau=None if predecessor is None else GENERAL_SECRETARIAT,
             case_ref=entry.reference,
             subtype="unsc-special",
             category=regime.category,
@@ -129,7 +130,8 @@ def to_notice(entry: Entry, event_id: UUID, predecessor: Predecessor | None = No
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PermanentError(
-            f"{entry.reference}: {where}: {first['msg']}", code="un-list-unmapped"
+            f"{entry.reference}: {where}: {first['msg'].removeprefix('Value error, ')}",
+            code="un-list-unmapped",
         ) from error
 
 

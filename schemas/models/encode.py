@@ -99,6 +99,8 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     Decimal: lambda value: decimal_bytes(value, MEASURE_SCALE),
     tuple: lambda value: [plain_value(item) for item in value],
 }
+"""By type; a datetime is a date too and stands before it."""
+_WRITTEN_AS_THEY_ARE = frozenset({str, int, bool, bytes, type(None)})
 
 
 def plain_value(value: Any) -> Any:
@@ -106,6 +108,11 @@ def plain_value(value: Any) -> Any:
     convert = _PLAIN.get(type(value))
     if convert is not None:
         return convert(value)
+    if type(value) in _WRITTEN_AS_THEY_ARE:
+        return value
     if isinstance(value, BaseModel):
         return {name: plain_value(item) for name, item in value.__dict__.items()}
+    for base, convert in _PLAIN.items():  # other libraries' times and ids are subclasses
+        if isinstance(value, base):
+            return convert(value)
     return value

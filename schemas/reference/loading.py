@@ -28,6 +28,7 @@ from schemas.reference.model import (
     Urgency,
 )
 from schemas.reference.regions import check_periods
+from schemas.rules import CURRENCY, ICCS_CODE
 
 __all__ = [
     "load_categories",
@@ -46,7 +47,6 @@ __all__ = [
     "load_urgencies",
 ]
 
-_ICCS = re.compile(r"(0[1-9]|1[01])(\d{2}(\d(\d)?)?)?")
 _SLUG = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 _DIMENSIONS = ("count", "money", "quantity")
 _MEMBER_COLUMNS = (
@@ -151,7 +151,7 @@ def load_iccs(files: DataFiles) -> dict[str, IccsCode]:
     unique(file, (record.text("code") for record in records))
     for record in records:
         code, src = record.text("code"), record.text("src")
-        if not _ICCS.fullmatch(code):
+        if not ICCS_CODE.match(code):
             raise record.fault(f"code {code!r}", "ICCS codes have 2, 4, 5 or 6 digits, 01 to 11")
         codes[code] = IccsCode(code, record.labels(), src, src != "gk")
     for code in codes:
@@ -231,7 +231,7 @@ def load_measures(files: DataFiles) -> tuple[dict[str, MeasureCode], dict[str, T
         dimension, unit = record.text("dimension"), record.text("default_unit")
         _known(record, "dimension", [dimension], _DIMENSIONS)
         if dimension == "money":
-            if not re.fullmatch("[A-Z]{3}", unit):
+            if not CURRENCY.match(unit):
                 raise record.fault(f"default_unit {unit!r}", "money needs an ISO 4217 code")
         else:
             _known(record, "default_unit", [unit], units)

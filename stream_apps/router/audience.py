@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.reference import Reference
+from schemas.rules import READERLESS_KINDS, is_for_named_readers_only, named_readers
 from schemas.topics import GLOBAL, REGIONS
 
-__all__ = ["Audience", "handling_class", "is_for_named_readers_only", "readers"]
+__all__ = ["Audience", "handling_class", "readers"]
 
 _ALL_REGIONS = frozenset({"notice"})
-_DIRECT = frozenset({"message", "freeze", "hit"})
-_NOBODY = frozenset({"search", "recall"})
-_OPEN_HANDLING_CODES = frozenset({"H0", "H1", "H3"})
-_OPEN_TLP = frozenset({"AMBER_STRICT", "AMBER", "GREEN", "CLEAR"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +29,6 @@ class Audience:
 
     def __bool__(self) -> bool:
         return bool(self.regions or self.bureaus)
-
-
-def is_for_named_readers_only(envelope: Mapping[str, Any]) -> bool:
-    """TLP:RED, handling code H2, or a code that nobody knows: addressees only."""
-    return envelope["tlp"] not in _OPEN_TLP or not _OPEN_HANDLING_CODES.issuperset(
-        envelope["handling_codes"]
-    )
 
 
 def handling_class(envelope: Mapping[str, Any]) -> str:
@@ -57,19 +47,12 @@ def readers(
 
     Searches and recalls are for nobody's desk: an empty audience, not None.
     """
-    if kind in _NOBODY:
+    if kind in READERLESS_KINDS:
         return Audience()
-    withheld = frozenset(envelope["withheld_from"])
-    lists = [frozenset(envelope["addressees"])] if envelope["addressees"] else []
-    if is_for_named_readers_only(envelope) and not lists:
-        return None
-    if envelope["restricted_to"] is not None:
-        lists.append(frozenset(envelope["restricted_to"]))
-    if lists:
-        named = frozenset.intersection(*lists) - withheld
+    named = named_readers(kind, envelope)
+    if named is not None:
         return Audience(bureaus=tuple(sorted(named))) if named else None
-    if kind in _DIRECT:
-        return None
+    withheld = frozenset(envelope["withheld_from"])
     if kind in _ALL_REGIONS:
         regions = set(REGIONS)
     else:

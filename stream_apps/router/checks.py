@@ -14,6 +14,7 @@ from schemas.catalogue import KINDS
 from schemas.errors import PermanentError
 from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.reference import Reference
+from schemas.rules import MAX_AHEAD_MS, why_no_target
 from schemas.topics import GENERAL_SECRETARIAT, partition_of, source_topic
 from stream_apps.engine.records import Consumed
 from stream_apps.router.ledger import AccountKey
@@ -31,7 +32,6 @@ from stream_apps.router.refusals import (
 
 __all__ = ["check_event", "check_place"]
 
-_DAY_MS = 86_400_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -84,7 +84,7 @@ def check_event(
         if head[name] is not None:
             _check_uuid(name, head[name])
     for name in ("occurred_at", "published_at"):
-        if not 0 <= head[name] <= now_ms + _DAY_MS:
+        if not 0 <= head[name] <= now_ms + MAX_AHEAD_MS:
             raise Refused(
                 BAD_TIME,
                 f"{name} is {head[name]} ms since 1970; allowed: 0 to 24 h after {now_ms}",
@@ -144,12 +144,9 @@ def _check_target(kind: str, bureau: str, target: Mapping[str, Any], reference: 
     _check_uuid("supersedes", target["event_id"])
     if target["bureau"] not in reference.publishers or target["kind"] not in KINDS:
         raise Refused(BAD_ENVELOPE, "supersedes names an unknown bureau or kind")
-    if "search" in (kind, target["kind"]):
-        raise Refused(BAD_ENVELOPE, "a search can neither be recalled nor corrected")
-    if kind not in ("recall", target["kind"]):
-        raise Refused(
-            BAD_ENVELOPE, f"a {kind} can't correct a {target['kind']}: a correction has its kind"
-        )
+    why_not = why_no_target(kind, target["kind"])
+    if why_not is not None:
+        raise Refused(BAD_ENVELOPE, why_not)
     if bureau not in (target["bureau"], GENERAL_SECRETARIAT):
         raise Refused(NOT_YOURS, f"{bureau} may not recall or correct events of {target['bureau']}")
 

@@ -6,7 +6,6 @@ ask (bureau, database, result, minute …) become one fact with a count.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from typing import Any
 
 from schemas.models.encode import MEASURE_SCALE, decimal_bytes
 from schemas.reference import Reference
+from schemas.rules import MAX_MEASURES, UNIT
 from stream_apps.router.checks import root_bureau
 from stream_apps.router.decision import Decision
 from stream_apps.router.money import usd
@@ -50,8 +50,6 @@ class Valued:
         ]
 
 
-_MAX_MEASURES = 100
-_UNIT = re.compile(r"[A-Za-z0-9%/._-]{1,16}\Z")
 _OTHER = "other"
 
 NOTHING = Valued((), (), (), (), None)
@@ -67,8 +65,8 @@ def value_measures(
     """
     if not measures:
         return NOTHING
-    if len(measures) > _MAX_MEASURES:
-        raise Refused(BAD_ENVELOPE, f"{len(measures)} measures; allowed: {_MAX_MEASURES}")
+    if len(measures) > MAX_MEASURES:
+        raise Refused(BAD_ENVELOPE, f"{len(measures)} measures; allowed: {MAX_MEASURES}")
     day = datetime.fromtimestamp(at_ms / 1000, UTC).date()
     cents: list[bytes | None] = []
     days: list[int | None] = []
@@ -81,7 +79,7 @@ def value_measures(
             raise Refused(BAD_ENVELOPE, "a measure's value has no digits, or over 18")
         value = Decimal(unscaled).scaleb(-MEASURE_SCALE)
         measure = {**measure, "value": decimal_bytes(value, MEASURE_SCALE)}
-        if not _UNIT.match(measure["unit"]):
+        if not UNIT.match(measure["unit"]):
             raise Refused(BAD_ENVELOPE, f"unit {measure['unit'][:40]!r} is no unit or currency")
         code = reference.measures.get(measure["measure"])
         if code is None:

@@ -7,7 +7,6 @@ remembered as the refusal that it earns.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,14 @@ from typing import Any
 from schemas import wire
 from schemas.catalogue import STRETCH_START, Catalogue
 from schemas.reference import Reference
+from schemas.rules import (
+    ICCS_CODE,
+    LANGUAGE,
+    MAX_FURTHER_CATEGORIES,
+    MAX_HANDLING_CODES,
+    MAX_LANGUAGE_CHARS,
+    MAX_LIST,
+)
 from schemas.topics import bureau_topic, desk_topic
 from stream_apps.router.audience import Audience, handling_class, readers
 from stream_apps.router.priority import static_parts
@@ -24,19 +31,13 @@ __all__ = ["ROUTER_VERSION", "UNCATEGORISED", "Decider", "Decision"]
 
 ROUTER_VERSION = "1"
 UNCATEGORISED = "uncategorised"
-_OFFENCE = re.compile(r"\d{2}(\d{2}){0,2}\d?\Z")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
-_MAX_LIST = 300
-_MAX_CATEGORIES = 10
-_MAX_HANDLING_CODES = 16
-_MAX_LANGUAGE = 35
 _LISTS = {
-    "further_categories": _MAX_CATEGORIES,
-    "handling_codes": _MAX_HANDLING_CODES,
-    "concerned_countries": _MAX_LIST,
-    "addressees": _MAX_LIST,
-    "restricted_to": _MAX_LIST,
-    "withheld_from": _MAX_LIST,
+    "further_categories": MAX_FURTHER_CATEGORIES,
+    "handling_codes": MAX_HANDLING_CODES,
+    "concerned_countries": MAX_LIST,
+    "addressees": MAX_LIST,
+    "restricted_to": MAX_LIST,
+    "withheld_from": MAX_LIST,
 }
 _OTHER = "other"
 """Stands in a fact for a code that the reference data does not know: facts hold no free text."""
@@ -147,9 +148,12 @@ class Decider:
             if reader not in reference.publishers:
                 _bad("reader", reader, "a member bureau or XP")
         offence = envelope["offence"]
-        if offence is not None and not _OFFENCE.match(offence):
+        if offence is not None and not ICCS_CODE.match(offence):
             _bad("offence", offence, "an ICCS code of 2, 4, 5 or 6 digits")
-        if not _LANGUAGE.match(envelope["language"]) or len(envelope["language"]) > _MAX_LANGUAGE:
+        if (
+            not LANGUAGE.match(envelope["language"])
+            or len(envelope["language"]) > MAX_LANGUAGE_CHARS
+        ):
             _bad("language", envelope["language"], "an ISO 639 code")
 
     def _categories(

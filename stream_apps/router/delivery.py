@@ -15,6 +15,7 @@ from schemas.headers import delivered_headers
 from schemas.ids import strike_hash
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
+from schemas.rules import MAX_IDENTIFIERS
 from schemas.topics import MAX_DERIVED_BYTES, MAX_SOURCE_BYTES, STRIKES
 from stream_apps.engine.records import Consumed, Produced
 from stream_apps.router.checks import root_bureau
@@ -27,7 +28,6 @@ from stream_apps.router.refusals import BAD_ENVELOPE, TOO_LARGE, Refused
 
 __all__ = ["Delivery"]
 
-_MAX_IDENTIFIERS = 1000
 _MAX_ENRICHMENT_BYTES = MAX_DERIVED_BYTES - MAX_SOURCE_BYTES - 128 * 1024
 """What enrichment may add to a record of the largest size; the rest is for headers and framing."""
 
@@ -56,9 +56,9 @@ class Delivery:
         Raises:
             Refused: measures or identifiers outside their rules, an exercise that takes back.
         """
-        if len(read.identifiers) > _MAX_IDENTIFIERS:
+        if len(read.identifiers) > MAX_IDENTIFIERS:
             raise Refused(
-                BAD_ENVELOPE, f"{len(read.identifiers)} identifiers; allowed: {_MAX_IDENTIFIERS}"
+                BAD_ENVELOPE, f"{len(read.identifiers)} identifiers; allowed: {MAX_IDENTIFIERS}"
             )
         if decision.kind == "search":
             return [], None

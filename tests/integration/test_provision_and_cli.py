@@ -24,6 +24,7 @@ from deploy.settings import Settings
 from schemas.clock import Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.headers import REPLAY_HEADER, header
+from schemas.reference import Reference
 from schemas.topics import Topic, source_topic
 from stream_apps.engine import read_topics
 from tests.conftest import Stack, StartWorker
@@ -149,8 +150,8 @@ def test_a_refused_record_is_listed_shown_and_put_back(
     file.write_text(
         json.dumps(
             {
-                "kind": "report", "subtype": "analytical-report", "tlp": "RED",
-                "event_id": event_id, "title": "Nobody may read this",
+                "kind": "report", "subtype": "analytical-report", "event_id": event_id,
+                "title": "Nobody may read this", "withheld_from": sorted(Reference.load().members),
             }
         )
     )  # fmt: skip

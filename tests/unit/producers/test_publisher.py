@@ -23,6 +23,7 @@ from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import ORIGIN_HEADER, Origin, header
 from schemas.models import MODELS, Event, Measure, Message, Stamp, encode_event, event_lane
 from schemas.reference import Reference
+from schemas.rules import DIRECT_KINDS
 from schemas.topics import MAX_SOURCE_BYTES
 from tests.unit.producers.bureau_side import (
     CATALOGUE,
@@ -45,20 +46,24 @@ def _minimal(kind: str) -> dict[str, Any]:
         fields["subtype"] = sorted(subtypes)[0]
     if kind == "recall":
         fields["supersedes"] = {"event_id": event_id(2), "bureau": "FR", "kind": "notice"}
+    if kind in DIRECT_KINDS:
+        fields["addressees"] = ["KE"]
     return fields
 
 
 def _rich(kind: str) -> dict[str, Any]:
     return {
         **_minimal(kind),
-        "retain_until": "2030-01-01T00:00:00Z",
+        "retain_until": "2500-01-01T00:00:00Z",
         "review_due": "1969-12-31T23:59:59Z",
-        "supersedes": {"event_id": event_id(2), "bureau": "XP", "kind": kind},
+        "supersedes": None
+        if kind == "search"
+        else {"event_id": event_id(2), "bureau": "XP", "kind": kind},
         "root": event_id(3),
+        "root_bureau": "FR",
         "in_reply_to": event_id(4),
         "case_ref": "Dossier 12/Ä",
         "sub_bureau": "GI",
-        "test": True,
         "category": sorted(REFERENCE.categories)[0],
         "further_categories": sorted(REFERENCE.categories)[1:3],
         "offence": "0101",
@@ -67,7 +72,7 @@ def _rich(kind: str) -> dict[str, Any]:
         "addressees": ["KE"],
         "tlp": "TLP:AMBER+STRICT",
         "handling_codes": ["H1", "H3"],
-        "restricted_to": [],
+        "restricted_to": ["DE", "KE"],
         "withheld_from": ["IT"],
         "legal_basis": "Article 10",
         "caveats": ["not for court", ""],
@@ -84,6 +89,7 @@ def _rich(kind: str) -> dict[str, Any]:
 
 
 EVENTS = [MODELS[kind].model_validate(make(kind)) for kind in KINDS for make in (_minimal, _rich)]
+EVENTS += [event.model_copy(update={"test": True, "restricted_to": ()}) for event in EVENTS[1::2]]
 
 
 MEASURE = {"measure": "persons-arrested", "value": "12.5"}
@@ -300,6 +306,8 @@ def test_a_publisher_of_another_outbox_is_refused(tmp_path: Path) -> None:
 def test_a_default_id_is_a_new_event_each_time(tmp_path: Path) -> None:
     with open_outbox(tmp_path / "o") as outbox:
         french = publisher(outbox)
-        receipts = [french.publish(Message(subtype="reminder")) for _ in range(3)]
+        receipts = [
+            french.publish(Message(subtype="reminder", addressees=("DE",))) for _ in range(3)
+        ]
         assert [r.sequence for r in receipts] == [1, 2, 3]
         assert all(isinstance(r.event_id, uuid.UUID) for r in receipts)

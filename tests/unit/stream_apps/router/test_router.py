@@ -51,6 +51,11 @@ def an_arrest(**fields: Any) -> Arrest:
     return Arrest(**{"category": "drug-trafficking", "occurred_at": NOW, **fields})
 
 
+def an_unchecked_arrest(**fields: Any) -> Arrest:
+    """An arrest as software without our models might send it."""
+    return an_arrest().model_copy(update=fields)
+
+
 def refusal_of(out: dict[str, Any], region: str = "europe") -> tuple[str, str]:
     (record,) = out[f"dlq.{region}"]
     refusal = read_refusal(record.headers)
@@ -160,36 +165,38 @@ def refused_records(driver: RouterDriver) -> Iterator[tuple[str, Consumed, str, 
         False,
     )  # noqa: E501
     yield "region", broken(good, topic="intel.africa"), "wrong-region", rejected, False
-    late = an_arrest(occurred_at=NOW + timedelta(hours=25))
+    late = an_unchecked_arrest(occurred_at=NOW + timedelta(hours=25))
     yield "future", driver.record("FR", late, sequence=1), "bad-time", rejected, True
-    early = an_arrest(occurred_at=datetime(1969, 12, 31, tzinfo=UTC))
+    early = an_unchecked_arrest(occurred_at=datetime(1969, 12, 31, tzinfo=UTC))
     yield "past", driver.record("FR", early, sequence=1), "bad-time", rejected, True
     far = driver.record("FR", an_arrest(), sequence=1_000_001)
     yield "sequence", far, "bad-sequence", rejected, False
     yield "zero", driver.record("FR", an_arrest(), sequence=0), "bad-sequence", rejected, False
-    gone = an_arrest(retain_until=NOW - timedelta(seconds=1))
+    gone = an_unchecked_arrest(retain_until=NOW - timedelta(seconds=1))
     yield "retention", driver.record("FR", gone, sequence=1), "retention-past", quarantined, True
-    nobody = an_arrest(restricted_to=())
+    nobody = an_unchecked_arrest(restricted_to=())
     yield "no reader", driver.record("FR", nobody, sequence=1), "no-reader", quarantined, True
     theirs = an_arrest(supersedes=Supersedes(event_id=uuid4(), bureau="DE", kind="arrest"))
     yield "not yours", driver.record("FR", theirs, sequence=1), "not-yours", rejected, True
-    other = an_arrest(
+    other = an_unchecked_arrest(
         supersedes=Supersedes(event_id=uuid4(), bureau="FR", kind="notice"), root=uuid4()
     )
     yield "other kind", driver.record("FR", other, sequence=1), "bad-envelope", rejected, True
     mine = Supersedes(event_id=uuid4(), bureau="FR", kind="arrest")
-    rootless = an_arrest(supersedes=mine)
+    rootless = an_unchecked_arrest(supersedes=mine)
     yield "no root", driver.record("FR", rootless, sequence=1), "bad-envelope", rejected, True
-    exercise = an_arrest(supersedes=mine, root=mine.event_id, test=True)
+    exercise = an_unchecked_arrest(supersedes=mine, root=mine.event_id, test=True)
     yield "exercise", driver.record("FR", exercise, sequence=1), "bad-envelope", rejected, True
-    whose = Recall(
+    whose = Recall.model_construct(
         subtype="error", explanation="x", root=uuid4(), occurred_at=NOW,
         supersedes=Supersedes(event_id=uuid4(), bureau="XP", kind="arrest"),
     )  # fmt: skip
     yield "whose root", driver.record("XP", whose, sequence=1), "bad-envelope", rejected, True
-    many = an_arrest(handling_codes=["H1"] * 17)
+    many = an_unchecked_arrest(handling_codes=["H1"] * 17)
     yield "handling codes", driver.record("FR", many, sequence=1), "bad-envelope", rejected, True
-    huge = an_arrest(measures=[Measure(measure="persons-arrested", value=Decimal(1))] * 101)
+    huge = an_unchecked_arrest(
+        measures=[Measure(measure="persons-arrested", value=Decimal(1))] * 101
+    )
     yield "measures", driver.record("FR", huge, sequence=1), "bad-envelope", rejected, True
     lane = driver.record("FR", Search(subtype="sltd", occurred_at=NOW), sequence=1)
     yield "lane", broken(lane, topic=good.topic), "bad-envelope", rejected, False
