@@ -191,7 +191,7 @@ def test_a_digest_tells_apart_what_only_its_nesting_or_order_tells_apart() -> No
         {"caveats": ["a,b"]},
         {"caveats": [""]},
         {"legal_basis": ""},
-        {"restricted_to": []},
+        {"restricted_to": ["DE"]},
         {"test": True},
         {"measures": [MEASURE]},
         {"measures": [MEASURE, MEASURE]},

@@ -1,0 +1,222 @@
+"""What is there at the end, read without the product's readers and decoded with `avro`."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import avro.schema
+import httpx
+from avro.io import BinaryDecoder, DatumReader
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
+from tests.faults.expectation import EventKey
+
+__all__ = ["Copy", "Found", "Ledger", "find"]
+
+_FRAME = 5
+_EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka names it so
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One delivered record."""
+
+    topic: str
+    key: EventKey
+    categories: tuple[str, ...]
+    same_bytes: bool
+    """Its end is the record that the bureau sent, byte for byte."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """An account's counts, as the ledger or a receipt tells them."""
+
+    high: int
+    accepted: int
+    rejected: int
+    quarantined: int
+    missing: int
+
+
+@dataclass
+class Found:
+    """Everything that the verifier compares."""
+
+    copies: list[Copy] = field(default_factory=list)
+    dead: Counter[tuple[EventKey, str]] = field(default_factory=Counter)
+    dead_by_others: list[str] = field(default_factory=list)
+    ledger: dict[tuple[str, str, str, int], Ledger] = field(default_factory=dict)
+    receipts: dict[tuple[str, str, str, int], Ledger] = field(default_factory=dict)
+    facts: dict[EventKey, tuple[int, int]] = field(default_factory=dict)
+    """Rows of sign +1 and of sign -1 in raw.facts."""
+    searches: dict[str, int] = field(default_factory=dict)
+    raw_by_kind: dict[str, int] = field(default_factory=dict)
+    rollup_by_kind: dict[str, int] = field(default_factory=dict)
+
+
+class _Avro:
+    """Decodes framed values by the registry's schemas."""
+
+    def __init__(self, registry: RegistryConnection) -> None:
+        self._url = registry.url
+        self._readers: dict[int, DatumReader] = {}
+
+    def __call__(self, value: bytes) -> dict[str, Any]:
+        number = int.from_bytes(value[1:_FRAME], "big")
+        reader = self._readers.get(number)
+        if reader is None:
+            answer = httpx.get(f"{self._url}/schemas/ids/{number}", timeout=30, trust_env=False)
+            schema = avro.schema.parse(answer.raise_for_status().json()["schema"])
+            reader = self._readers[number] = DatumReader(schema, schema)
+        decoded = reader.read(BinaryDecoder(io.BytesIO(value[_FRAME:])))
+        assert isinstance(decoded, dict)
+        return decoded
+
+
+def find(
+    kafka: KafkaConnection, registry: RegistryConnection, clickhouse: ClickHouseConnection
+) -> Found:
+    """Read everything to its present end."""
+    decode = _Avro(registry)
+    found = Found()
+    names = _topics(kafka)
+    sent: dict[EventKey, bytes] = {}
+    for message in _read(kafka, [n for n in names if n.startswith(("intel.", "search."))]):
+        origin = _origin(message)
+        if origin is not None:
+            sent[origin[0]] = (message.value() or b"")[_FRAME:]
+    _read_desks(kafka, names, decode, sent, found)
+    for message in _read(kafka, [n for n in names if n.startswith("dlq.")]):
+        headers = dict(message.headers() or [])
+        code = _text(headers, "__streams.errors.exception")
+        stage = _text(headers, "__streams.errors.stage")
+        origin = _origin(message)
+        if stage == "router" and origin is not None:
+            found.dead[origin[0], code] += 1
+        else:
+            found.dead_by_others.append(f"{message.topic()} {message.offset()}: {stage} {code}")
+    for prefix, into in (("ledger.", found.ledger), ("receipts.", found.receipts)):
+        for message in _read(kafka, [n for n in names if n.startswith(prefix)]):
+            account = decode(message.value() or b"")
+            missing = account["missing"]
+            if isinstance(missing, list):
+                missing = sum(item["last"] - item["first"] + 1 for item in missing)
+            key = (account["bureau"], account["system"], account["lane"], account["epoch"])
+            into[key] = Ledger(
+                account["high"], account["accepted"], account["rejected"],
+                account["quarantined"], missing,
+            )  # fmt: skip
+    _ask_clickhouse(clickhouse, found)
+    return found
+
+
+def _read_desks(
+    kafka: KafkaConnection,
+    names: list[str],
+    decode: _Avro,
+    sent: dict[EventKey, bytes],
+    found: Found,
+) -> None:
+    known: dict[bytes, tuple[EventKey, tuple[str, ...], bool]] = {}
+    for message in _read(kafka, [n for n in names if n.startswith(("desk.", "bureau."))]):
+        value = message.value() or b""
+        if value not in known:
+            event = decode(value)
+            key = EventKey(event["enrichment"]["bureau"], str(event["enrichment"]["event_id"]))
+            inner = event["event"]["envelope"]
+            same = (
+                value.endswith(sent.get(key, b"\0never sent"))
+                and EventKey(inner["bureau"], str(inner["event_id"])) == key
+            )
+            known[value] = key, tuple(event["enrichment"]["categories"]), same
+        found.copies.append(Copy(str(message.topic()), *known[value]))
+
+
+def _topics(kafka: KafkaConnection) -> list[str]:
+    consumer = Consumer(kafka.consumer_config("faults-names"))
+    try:
+        return sorted(consumer.list_topics(timeout=30).topics)
+    finally:
+        consumer.close()
+
+
+def _read(kafka: KafkaConnection, topics: Iterable[str]) -> Iterator[Message]:
+    """Committed records of whole topics, each partition in its order."""
+    consumer = Consumer(kafka.consumer_config("faults-verifier", enable_partition_eof=True))
+    try:
+        known = consumer.list_topics(timeout=30).topics
+        left = {(topic, number) for topic in topics for number in known[topic].partitions}
+        consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
+        while left:
+            for message in consumer.consume(1000, 10.0):
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == _EOF:
+                    left.discard((str(message.topic()), message.partition() or 0))
+                else:
+                    raise RuntimeError(f"reading {message.topic()}: {error}")
+    finally:
+        consumer.close()
+
+
+def _origin(message: Message) -> tuple[EventKey, str] | None:
+    """Event and lane in the header that the outbox writes."""
+    packed = dict(message.headers() or []).get("liaison-origin")
+    if packed is None:
+        return None
+    text = packed if isinstance(packed, str) else packed.decode("ascii", "replace")
+    _, bureau, _, lane, _, _, event_id = text.split(";")
+    return EventKey(bureau, event_id), lane
+
+
+def _text(headers: dict[str, Any], name: str) -> str:
+    value = headers.get(name) or b""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def _ask_clickhouse(clickhouse: ClickHouseConnection, found: Found) -> None:
+    client = clickhouse.client()
+    try:
+        for bureau, event_id, plus, minus in client.query(
+            "SELECT bureau, toString(event_id), countIf(sign = 1), countIf(sign = -1) "
+            "FROM raw.facts WHERE event_id IS NOT NULL GROUP BY bureau, event_id"
+        ).result_rows:
+            found.facts[EventKey(bureau, event_id)] = int(plus), int(minus)
+        found.searches = {
+            bureau: int(n)
+            for bureau, n in client.query(
+                "SELECT bureau, sum(sign * events) FROM raw.facts WHERE kind = 'search' "
+                "GROUP BY bureau"
+            ).result_rows
+        }
+        for table, into in (
+            ("raw.facts", found.raw_by_kind),
+            ("agg.events_month", found.rollup_by_kind),
+        ):
+            sign = "sign * " if table == "raw.facts" else ""
+            for kind, n in client.query(
+                f"SELECT kind, sum({sign}events) FROM {table} GROUP BY kind"
+            ).result_rows:
+                into[kind] = int(n)
+    finally:
+        client.close()
+
+
+def as_json(found: Found) -> str:
+    """For a report: how much there was."""
+    return json.dumps(
+        {
+            "copies": len(found.copies),
+            "dead letters": found.dead.total(),
+            "accounts": len(found.ledger),
+            "facts": len(found.facts),
+        }
+    )
