@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.cli.session import Session
 from deploy.handover import Handover, open_handover, outbox_file
 from producers.simulator import Item, Played, play
-from producers.un_list import ImportReport, ImportState, import_list
+from producers.un_list import MAX_RECALL_SHARE, ImportReport, ImportState, import_list
 from schemas.clock import SystemClock
 from schemas.connections import KafkaConnection
 from schemas.models import Event
@@ -70,12 +70,18 @@ def import_un_list(
     file: Path,
     *,
     timeout_s: float,
+    max_recall_share: float = MAX_RECALL_SHARE,
+    state_lost: bool = False,
     progress: Callable[[int], None] = lambda _entries: None,
 ) -> ImportReport:
     """Publish the list as notices of XP and wait for the broker.
 
+    With `state_lost` an outbox that knows of imports is no reason to refuse an empty state.
+
     Raises:
-        PermanentError: the file is no whole list; nothing of it was published.
+        PermanentError: the file is no whole list, or its date or what it recalls is refused;
+            nothing of it was published.
+        ConfigurationError: the state of earlier imports is lost.
         RetryableError: the broker did not take all of it in time; it waits in the outbox.
     """
     path = outbox_file(session.outbox_folder, f"{GENERAL_SECRETARIAT}.{_UN_LIST_SYSTEM}")
@@ -88,6 +94,14 @@ def import_un_list(
         def publish(events: list[Event]) -> None:
             publisher.publish_many(events)
 
-        report = import_list(file, state, publish, progress=lambda done, _total: progress(done))
+        sent = sum(count.last_sequence for count in handover.outbox.sent_counts())
+        report = import_list(
+            file,
+            state,
+            publish,
+            max_recall_share=max_recall_share,
+            handed_over=0 if state_lost else sent,
+            progress=lambda done, _total: progress(done),
+        )
         handover.finish(timeout_s)
     return report

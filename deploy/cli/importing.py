@@ -33,6 +33,20 @@ def un_list(
     timeout_s: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for the broker; then 4 is returned.")
     ] = 120.0,
+    max_recall_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Largest part of what was published that may leave; 0.1 unless given.",
+        ),
+    ] = None,
+    state_lost: Annotated[
+        bool,
+        typer.Option(
+            "--state-lost", help="Go on without the state of earlier imports, if it has no copy."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Publish the UN Security Council's list as notices of XP.
@@ -43,10 +57,18 @@ def un_list(
     Example: [bold]liaison import un-list UN_consolidated.xml[/]
     """
     from deploy.traffic import import_un_list
+    from producers.un_list import MAX_RECALL_SHARE
 
     session = session_of(context)
     with progress_bar("notices") as progress:
-        report = import_un_list(session, file, timeout_s=timeout_s, progress=progress)
+        report = import_un_list(
+            session,
+            file,
+            timeout_s=timeout_s,
+            max_recall_share=MAX_RECALL_SHARE if max_recall_share is None else max_recall_share,
+            state_lost=state_lost,
+            progress=progress,
+        )
     if as_json:
         print_json(asdict(report))
     else:

@@ -8,11 +8,12 @@ repository, in logs or in messages beyond the list's own reference numbers.
 from producers.un_list.entry import Entry, Unmapped
 from producers.un_list.importer import ImportReport, import_list
 from producers.un_list.mapping import Predecessor, to_notice
-from producers.un_list.plan import SOURCE, ImportPlan, Listed, Step, plan_import
+from producers.un_list.plan import MAX_RECALL_SHARE, SOURCE, ImportPlan, Listed, Step, plan_import
 from producers.un_list.reading import UnList, load_list, read_list
 from producers.un_list.state import ImportState
 
 __all__ = [
+    "MAX_RECALL_SHARE",
     "SOURCE",
     "Entry",
     "ImportPlan",

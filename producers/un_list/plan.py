@@ -5,8 +5,9 @@ and name the first as their root; what left the list is recalled, its whole chai
 made of the list's own reference and of the entry's content (and, for a correction, of what it
 follows: an entry that changes back is a new version, not the old event again).
 
-An entry that is on the list but can't be mapped is never recalled: it stays as it was published and
-is reported. If an unmapped one has no reference, no recall is planned at all, since it may be any.
+An entry that is on the list but can't be mapped, or whose notice no topic takes, is never recalled:
+it stays as it was published and is reported. If an unmapped one has no reference, no recall is
+planned at all, since it may be any.
 """
 
 from __future__ import annotations
@@ -16,19 +17,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from producers.account import LaneKey
+from producers.encoding import EventEncoder
+from producers.publisher import PRODUCER
 from producers.un_list.entry import Entry, Unmapped
 from producers.un_list.mapping import MAPPING_VERSION, Predecessor, to_notice
+from schemas.catalogue import Catalogue
 from schemas.errors import PermanentError
 from schemas.ids import derived_id
-from schemas.models import Event, Recall, Supersedes
+from schemas.models import Event, Notice, Recall, Supersedes
 from schemas.topics import GENERAL_SECRETARIAT
 
-__all__ = ["SOURCE", "ImportPlan", "Listed", "Step", "plan_import"]
+__all__ = ["MAX_RECALL_SHARE", "SOURCE", "ImportPlan", "Listed", "Step", "plan_import"]
 
 SOURCE = "un-list"
 _RECALL_REASON = "legal-basis-ended"
 _FREE_RECALLS = 20
-_MAX_RECALL_SHARE = 0.1
+MAX_RECALL_SHARE = 0.1
+_LARGEST_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def plan_import(
     listed: Mapping[str, Listed],
     as_of: datetime,
     *,
-    max_recall_share: float = _MAX_RECALL_SHARE,
+    max_recall_share: float = MAX_RECALL_SHARE,
 ) -> ImportPlan:
     """Compare a list with what was published of the one before. `as_of` dates the recalls.
 
@@ -86,6 +92,7 @@ def plan_import(
     unmapped: list[Unmapped] = []
     present: set[str] = set()
     unchanged = 0
+    encoder = _encoder()
     for item in items:
         present.add(item.reference)
         if isinstance(item, Unmapped):
@@ -98,6 +105,7 @@ def plan_import(
             continue
         try:
             step = _notice_step(item, version, before)
+            _check_size(encoder, step.event)
         except PermanentError as error:
             unmapped.append(Unmapped(item.reference, str(error), item.line))
             continue
@@ -112,7 +120,7 @@ def plan_import(
         raise PermanentError(
             f"{len(gone)} of {len(live)} published entries are not in this file: that is more "
             f"than {max_recall_share:.0%}, so it may be the wrong file; if it is right, allow a "
-            "larger share",
+            "larger share (--max-recall-share)",
             code="un-list-too-many-recalls",
         )
     recalls = tuple(
@@ -121,6 +129,23 @@ def plan_import(
     return ImportPlan(
         tuple(new), tuple(corrections), recalls, unchanged, tuple(unmapped), held_back
     )
+
+
+def _encoder() -> EventEncoder:
+    """As a publisher's; only sizes are asked of it, to which the schema's id adds nothing."""
+    schema = Catalogue.load().event(Notice.kind)
+    lane = LaneKey(GENERAL_SECRETARIAT, SOURCE, "message")
+    return EventEncoder(schema, 0, lane, PRODUCER)
+
+
+def _check_size(encoder: EventEncoder, event: Event) -> None:
+    """Refuse what no topic takes, under whatever number and at whatever time it is published.
+
+    Raises:
+        PermanentError: `too-large`, `unencodable`.
+    """
+    content = encoder.content(event, _LARGEST_NUMBER)
+    encoder.value(content, _LARGEST_NUMBER, _LARGEST_NUMBER)
 
 
 def _notice_step(entry: Entry, version: str, before: Listed | None) -> Step:

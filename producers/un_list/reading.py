@@ -1,10 +1,11 @@
 """Reads the UN Security Council's consolidated list (XML) as a stream, and trusts nothing in it.
 
 Document types, entities and external references are refused (no XML bombs, no files or addresses
-fetched); depth, size of an entry and size of the file are bounded; at any time no more than one
-chunk and the entry being read are in memory. Every refusal is a :class:`PermanentError` that names
-the file and the line. A file that was cut raises at its end: whoever publishes reads the whole file
-first (:func:`load_list`).
+fetched); depth, size of an entry, of a token (a tag with its attributes, a comment) and of the
+file, and the number of entries are bounded; at any time no more than one chunk, one token and the
+entry being read are in memory. Every refusal is a :class:`PermanentError` that names the file and
+the line. A file that was cut raises at its end: whoever publishes reads the whole file first
+(:func:`load_list`).
 """
 
 from __future__ import annotations
@@ -25,9 +26,13 @@ from schemas.errors import ConfigurationError, PermanentError
 
 __all__ = ["MAX_FILE_BYTES", "UnList", "load_list", "read_list"]
 
-MAX_FILE_BYTES = 256 * 1024 * 1024
-"""The list has 2 MB; what is a hundred times larger is something else."""
+MAX_FILE_BYTES = 32 * 1024 * 1024
+"""The list has 2 MB; what is many times larger is something else."""
+_MAX_TOKEN_BYTES = 1024 * 1024
+_MAX_ENTRIES = 100_000
 _MAX_ENTRY_CHARS = 1024 * 1024
+_ELEMENT_CHARS = 64
+"""What an element counts for beside its text: it costs memory even if it is empty."""
 _MAX_DEPTH = 16
 _CHUNK_BYTES = 64 * 1024
 _ROOT = "CONSOLIDATED_LIST"
@@ -96,6 +101,7 @@ class _Target:
         self._text: list[str] = []
         self._chars = 0
         self._line = 0
+        self._entries = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition("}")[2]
@@ -111,12 +117,16 @@ class _Target:
             if name not in ENTRY_TAGS:
                 return
             self._chars, self._line = 0, self.expat.CurrentLineNumber
+            self._entries += 1
+            if self._entries > _MAX_ENTRIES:
+                raise _Refused(f"it has more than {_MAX_ENTRIES} entries")
         element = Element(name)
         if self._open:
             self._open[-1].append(element)
         self._open.append(element)
         self._text = []
-        self._count(len(name))
+        self._count(_ELEMENT_CHARS + len(name))
+        self._count(sum(len(key) + len(value) for key, value in attributes.items()))
 
     def data(self, text: str) -> None:
         if self._open:
@@ -155,11 +165,14 @@ def _parse(path: Path, target: _Target) -> Iterator[Entry | Unmapped]:
                 code="un-list-malformed",
             )
         with path.open("rb") as file:
-            more = True
+            more, fed = True, 0
             while more:
                 chunk = file.read(_CHUNK_BYTES)
-                more = bool(chunk)
+                more, fed = bool(chunk), fed + len(chunk)
                 _feed(path, parser, chunk)
+                if more and fed - target.expat.CurrentByteIndex > _MAX_TOKEN_BYTES:
+                    what = f"a tag or comment has more than {_MAX_TOKEN_BYTES} bytes"
+                    raise _refusal(path, target.expat.CurrentLineNumber, what)
                 done, target.done = target.done, []
                 for element, line in done:
                     item = entry_of(element, line)
@@ -207,8 +220,9 @@ def _refusal(path: Path, line: int, what: str) -> PermanentError:
 
 
 def _instant(text: str) -> datetime | None:
+    """An instant in UTC, which is meant where no zone is named."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -2,20 +2,24 @@
 
 Before anything is published, the whole plan is written down (`begin`); after all of it is in the
 outbox, it becomes the state (`finish`), in one transaction. What an import finds begun, it
-publishes again first: the very same events, for which the outbox returns its first receipts.
+publishes again first: the very same events, for which the outbox returns its first receipts. A step
+that the outbox never takes is left out of the state, so that it blocks nothing.
 SQLite with synchronous=FULL; one import at a time holds the file.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from pydantic import ValidationError
+
+from producers.un_list.entry import Unmapped
 from producers.un_list.plan import ImportPlan, Listed, Step
 from schemas.errors import ConfigurationError
 from schemas.models import MODELS
@@ -40,7 +44,7 @@ class ImportState:
     """The state of an import, in one file. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=0)
@@ -82,6 +86,11 @@ class ImportState:
     def close(self) -> None:
         self._db.close()
 
+    def is_new(self) -> bool:
+        """Whether no import was ever begun here."""
+        found = "SELECT 1 FROM lists UNION ALL SELECT 1 FROM listed UNION ALL SELECT 1 FROM begun"
+        return self._db.execute(f"{found} LIMIT 1").fetchone() is None
+
     def listed(self) -> dict[str, Listed]:
         """What was published, by reference."""
         rows = self._db.execute("SELECT reference, event_id, root, version, recalled FROM listed")
@@ -92,16 +101,22 @@ class ImportState:
         row = self._db.execute("SELECT max(generated_at) FROM lists WHERE NOT begun").fetchone()
         return None if row[0] is None else datetime.fromisoformat(row[0])
 
-    def begun(self) -> list[Step]:
-        """Steps of an import that was begun and not finished, in order."""
+    def begun(self) -> list[Step | Unmapped]:
+        """Steps of an import that was begun and not finished, in order.
+
+        Unmapped where an event is none by the rules of today.
+        """
         return list(self._begun())
 
-    def _begun(self) -> Iterator[Step]:
+    def _begun(self) -> Iterator[Step | Unmapped]:
         for kind, event, *row in self._db.execute(
             "SELECT kind, event, reference, event_id, root, version, recalled FROM begun "
             "ORDER BY ordinal"
         ):
-            yield Step(MODELS[kind].model_validate_json(event), _listed(tuple(row)))
+            try:
+                yield Step(MODELS[kind].model_validate_json(event), _listed(tuple(row)))
+            except ValidationError as error:
+                yield Unmapped(row[0], f"{kind}: {error.errors()[0]['msg']}")
 
     def begin(self, plan: ImportPlan, generated_at: datetime | None) -> None:
         """Write a plan down, before any of it is published."""
@@ -117,7 +132,7 @@ class ImportState:
             self._db.execute("BEGIN IMMEDIATE")
             if self._db.execute("SELECT count(*) FROM begun").fetchone()[0]:
                 raise ConfigurationError(
-                    f"{self._path}: an import is begun and not finished; finish it first"
+                    f"{self.path}: an import is begun and not finished; finish it first"
                 )
             self._db.executemany(
                 "INSERT INTO begun (kind, event, reference, event_id, root, version, recalled) "
@@ -128,10 +143,16 @@ class ImportState:
             if generated_at is not None:
                 self._db.execute("INSERT INTO lists VALUES (?, 1)", (generated_at.isoformat(),))
 
-    def finish(self) -> None:
-        """Everything begun is in the outbox: it is the state from now on."""
+    def finish(self, without: Iterable[str] = ()) -> None:
+        """Everything begun is in the outbox but for these references: it is the state from now on.
+
+        What the state knows of those stays as it was.
+        """
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "DELETE FROM begun WHERE reference = ?", [(reference,) for reference in without]
+            )
             self._db.execute(
                 "INSERT OR REPLACE INTO listed "
                 "SELECT reference, event_id, root, version, recalled FROM begun ORDER BY ordinal"

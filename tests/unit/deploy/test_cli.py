@@ -138,6 +138,7 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
         ["ledger", "--region", "mars"],
         ["run", "router", "--lane", "slow"],
         ["publish", "-"],
+        ["import", "un-list", "list.xml", "--max-recall-share", "2"],
     ],
     ids=" ".join,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from producers.un_list import (
 )
 from schemas.clock import ManualClock
 from schemas.errors import ConfigurationError, PermanentError
-from schemas.models import Event, Recall
+from schemas.models import Event, Notice, Recall
 from tests.unit.producers.bureau_side import open_outbox, publisher
 
 SAMPLE = Path(__file__).with_name("un_list_sample.xml")
@@ -173,6 +174,130 @@ def test_an_older_list_is_refused(tmp_path: Path, box: Box) -> None:
     with pytest.raises(PermanentError, match="was imported already") as refusal:
         run(SAMPLE, tmp_path, box)
     assert refusal.value.code == "un-list-older"
+
+
+def too_large(content: str) -> str:
+    """The list with a comment that an entry may have and a record may not."""
+    return content.replace("An invented person.", "long " * 190_000)
+
+
+def test_an_entry_too_large_for_its_topic_blocks_no_other(tmp_path: Path, box: Box) -> None:
+    run(SAMPLE, tmp_path, box)
+    with ImportState(tmp_path / "un-list.sqlite") as state:
+        path = newer(tmp_path, too_large(text()).replace("HTe.903", "HTe.904"))
+        report = import_list(path, state, box, clock=CLOCK)
+    assert (report.new, report.corrections, report.recalls) == (1, 0, 1)
+    assert [item.reference for item in report.unmapped] == ["QDi.901"]
+    assert "a source topic takes" in report.unmapped[0].reason
+    assert run(newer(tmp_path, text(), 7), tmp_path, box) == (1, 0, 1, 2)
+
+
+def test_a_begun_event_that_the_outbox_never_takes_is_left_out_and_reported(
+    tmp_path: Path, box: Box
+) -> None:
+    plan = plan_import(load_list(SAMPLE).items(), {}, AS_OF)
+    large, *others = plan.new
+    assert isinstance(large.event, Notice)
+    large = replace(large, event=large.event.model_copy(update={"summary": "x" * 1_000_000}))
+    with ImportState(tmp_path / "un-list.sqlite") as state:
+        state.begin(replace(plan, new=(large, *others)), AS_OF)
+        report = import_list(SAMPLE, state, box, clock=CLOCK)
+        assert state.begun() == []
+    assert (report.resumed, report.new, report.unchanged) == (3, 1, 2)
+    assert [item.reference for item in report.unmapped] == ["QDi.901"]
+    assert box.numbers() == 3
+
+
+def test_a_begun_event_that_rules_refuse_by_now_is_left_out(tmp_path: Path, box: Box) -> None:
+    path = tmp_path / "un-list.sqlite"
+    with ImportState(path) as state:
+        state.begin(plan_import(load_list(SAMPLE).items(), {}, AS_OF), AS_OF)
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "UPDATE begun SET event = replace(event, '\"terrorism\"', '\"gone\"') WHERE ordinal = 1"
+        )
+    database.close()
+    assert run(SAMPLE, tmp_path, box) == (1, 0, 0, 2)
+    assert run(SAMPLE, tmp_path, box) == (0, 0, 0, 3)
+
+
+def test_an_id_that_was_used_for_something_else_blocks_no_other(tmp_path: Path, box: Box) -> None:
+    first, *_ = plan_import(load_list(SAMPLE).items(), {}, AS_OF).new
+    box([first.event.model_copy(update={"case_ref": "other"})])
+    with ImportState(tmp_path / "un-list.sqlite") as state:
+        report = import_list(SAMPLE, state, box, clock=CLOCK)
+    assert [item.reference for item in report.unmapped] == [first.after.reference]
+    assert box.numbers() == 3
+
+
+def test_an_error_that_is_not_one_events_stops_the_import(tmp_path: Path, box: Box) -> None:
+    def unprovisioned(events: list[Event]) -> None:
+        raise PermanentError("run `liaison provision`", code="unknown-schema")
+
+    with ImportState(tmp_path / "un-list.sqlite") as state:
+        with pytest.raises(PermanentError, match="provision"):
+            import_list(SAMPLE, state, unprovisioned, clock=CLOCK)
+        assert len(state.begun()) == 3
+    assert run(SAMPLE, tmp_path, box) == (0, 0, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("date", "code"),
+    [
+        ('dateGenerated="2026-05-30T00:00:00Z"', "un-list-future"),
+        ('dateGenerated="9999-12-31T23:59:59-14:00"', "un-list-undated"),
+        ('dateGenerated="yesterday"', "un-list-undated"),
+        ("", "un-list-undated"),
+        ('dateGenerated="2026-01-05T04:00:00+05:00"', "un-list-older"),
+    ],
+)
+def test_a_list_whose_date_cannot_be_compared_is_refused(
+    tmp_path: Path, box: Box, date: str, code: str
+) -> None:
+    run(SAMPLE, tmp_path, box)
+    path = tmp_path / "dated.xml"
+    path.write_text(re.sub(r'dateGenerated="[^"]*"', date, text()), "utf-8")
+    with pytest.raises(PermanentError) as refusal:
+        run(path, tmp_path, box)
+    assert refusal.value.code == code
+    assert str(path) in str(refusal.value)
+    tomorrow = re.sub(r'(dateGenerated)="[^"]*"', r'\1="2026-05-29T00:00:00+03:00"', text())
+    path.write_text(tomorrow, "utf-8")
+    assert run(path, tmp_path, box) == (0, 0, 0, 3)
+
+
+def test_lists_are_compared_by_their_instants_not_by_their_texts(tmp_path: Path, box: Box) -> None:
+    path = tmp_path / "zone.xml"
+    path.write_text(re.sub(r'(dateGenerated)="[^"]*"', r'\1="2026-01-09T23:00:00-05:00"', text()))
+    run(path, tmp_path, box)
+    path.write_text(re.sub(r'(dateGenerated)="[^"]*"', r'\1="2026-01-10T01:00:00+00:00"', text()))
+    with pytest.raises(PermanentError, match="was imported already"):
+        run(path, tmp_path, box)
+
+
+def test_a_lost_state_is_refused_with_its_remedy(tmp_path: Path, box: Box) -> None:
+    run(SAMPLE, tmp_path, box)
+    changed = newer(tmp_path, text().replace("Invented office", "Other office"))
+    (tmp_path / "un-list.sqlite").unlink()
+    with ImportState(tmp_path / "un-list.sqlite") as state:
+        with pytest.raises(ConfigurationError, match="put it back from its copy") as refusal:
+            import_list(changed, state, box, clock=CLOCK, handed_over=box.numbers())
+        assert refusal.value.code == "un-list-state-lost"
+        assert state.is_new()
+        assert import_list(changed, state, box, clock=CLOCK).new == 3  # --state-lost
+        import_list(changed, state, box, clock=CLOCK, handed_over=box.numbers())
+    assert box.numbers() == 4  # what is unchanged keeps its notice
+
+
+def test_a_larger_share_may_be_recalled_if_it_is_allowed(tmp_path: Path, box: Box) -> None:
+    listed = plan_import(entries(30), {}, AS_OF)
+    with ImportState(tmp_path / "un-list.sqlite") as state:
+        state.begin(listed, AS_OF)
+        state.finish()
+        with pytest.raises(PermanentError, match="--max-recall-share"):
+            import_list(SAMPLE, state, box, clock=CLOCK)
+        report = import_list(SAMPLE, state, box, clock=CLOCK, max_recall_share=1.0)
+    assert (report.new, report.recalls) == (3, 30)
 
 
 def entries(count: int) -> list[Entry | Unmapped]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from producers.un_list import Entry, Unmapped, load_list, read_list
+from producers.un_list.reading import MAX_FILE_BYTES
 from schemas.errors import ConfigurationError, PermanentError
 
 SAMPLE = Path(__file__).with_name("un_list_sample.xml")
@@ -23,6 +24,9 @@ EXTERNAL = """<?xml version="1.0"?>
 <CONSOLIDATED_LIST/>
 """
 UNDEFINED = "<CONSOLIDATED_LIST>\n<INDIVIDUALS>&nothing;</INDIVIDUALS></CONSOLIDATED_LIST>"
+
+
+LONG = "x" * 1_200_000
 
 
 def write(folder: Path, content: str | bytes) -> Path:
@@ -69,6 +73,14 @@ def test_entries_keep_what_the_file_says() -> None:
         (one_entry("<FIRST_NAME>").replace("</INDIVIDUAL>", "</X>"), "line 1: no well-formed"),
         ("<CONSOLIDATED_LIST>" + "<a>" * 40, "line 1: elements are nested deeper than 16"),
         (one_entry(f"<COMMENTS1>{'x' * 1_100_000}</COMMENTS1>"), "line 1: one entry has more"),
+        (f"<CONSOLIDATED_LIST a='{LONG}'/>", "line 1: a tag or comment has more"),
+        (one_entry(f"<COMMENTS1 a='{LONG}'/>"), "line 1: a tag or comment has more"),
+        (one_entry(f"<!--{LONG}-->"), "line 1: a tag or comment has more"),
+        (f"<!--{LONG}--><CONSOLIDATED_LIST/>", "line 1: a tag or comment has more"),
+        (one_entry(f"<?print {LONG}?>"), "line 1: a tag or comment has more"),
+        (one_entry(f"<NOTE a='{'x' * 1000}'/>" * 1_100), "line 1: one entry has more"),
+        (one_entry("<a/>" * 20_000), "line 1: one entry has more"),
+        ("<CONSOLIDATED_LIST>" + "<ENTITY/>" * 100_001, "line 1: it has more than 100000 entries"),
         ("<CONSOLIDATED_LIST></CONSOLIDATED_LIST>", "no entry at all"),
         (one_entry("<DATAID>1</DATAID>").encode()[:-1] + b"\xff>", "line 1: no well-formed"),
         (one_entry("<FIRST_NAME>\u00e9</FIRST_NAME>").encode("latin-1"), "line 1: no well-formed"),
@@ -165,6 +177,27 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert entries == 1201
     assert path.stat().st_size > 2_000_000
     assert peak < 1_500_000
+
+
+@pytest.mark.parametrize("token", ["<CONSOLIDATED_LIST a='", "<CONSOLIDATED_LIST><!--"])
+def test_memory_does_not_grow_with_a_token(tmp_path: Path, token: str) -> None:
+    path = write(tmp_path, token + "x" * 24_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(PermanentError, match="a tag or comment has more"):
+            load_list(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def test_a_file_far_larger_than_the_list_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "huge.xml"
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(PermanentError, match="this is not the list"):
+        load_list(path)
 
 
 @pytest.mark.skipif(REAL_DATA is None, reason="LIAISON_REAL_DATA is not set: the real UN list")
