@@ -283,6 +283,8 @@ class Event(Model):
     @field_validator("root")
     @classmethod
     def _first_of_chain(cls, value: UUID | None, info: ValidationInfo) -> UUID | None:
+        if cls.kind == "search" and value is not None:
+            raise ValueError("a search belongs to no chain; leave root out")
         earlier: Supersedes | None = info.data.get("supersedes")
         return earlier.event_id if value is None and earlier is not None else value
 

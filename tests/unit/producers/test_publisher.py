@@ -51,16 +51,20 @@ def _minimal(kind: str) -> dict[str, Any]:
     return fields
 
 
+def _chain(kind: str) -> dict[str, Any]:
+    return {
+        "supersedes": {"event_id": event_id(2), "bureau": "XP", "kind": kind},
+        "root": event_id(3),
+        "root_bureau": "FR",
+    }
+
+
 def _rich(kind: str) -> dict[str, Any]:
     return {
         **_minimal(kind),
         "retain_until": "2500-01-01T00:00:00Z",
         "review_due": "1969-12-31T23:59:59Z",
-        "supersedes": None
-        if kind == "search"
-        else {"event_id": event_id(2), "bureau": "XP", "kind": kind},
-        "root": event_id(3),
-        "root_bureau": "FR",
+        **({} if kind == "search" else _chain(kind)),
         "in_reply_to": event_id(4),
         "case_ref": "Dossier 12/Ä",
         "sub_bureau": "GI",
