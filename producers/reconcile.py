@@ -16,7 +16,7 @@ are sent once more under a new number: rather twice than not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -32,6 +32,7 @@ from confluent_kafka import (
 from producers.account import Account
 from producers.encoding import restamp
 from producers.outbox import Outbox
+from producers.stream import quiet_logger
 from schemas import wire
 from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
@@ -45,6 +46,9 @@ _GROUP = "liaison-outbox"
 _TIMEOUT_S = 60.0
 _POLL_RECORDS = 1000
 _POLL_S = 0.5
+_ANSWER_S = 5.0
+"""A broker that says nothing for so long is away; whoever waits must hear of it."""
+_ASK_S = 0.5
 
 
 def reconcile_with_receipts(
@@ -52,15 +56,17 @@ def reconcile_with_receipts(
     kafka: KafkaConnection,
     ids: SchemaIds,
     clock: Clock,
+    is_stopping: Callable[[], bool] = lambda: False,
     *,
     timeout_s: float = _TIMEOUT_S,
 ) -> list[Account]:
     """Begin a new epoch for each account that its receipts are ahead of, and confirm the rest.
 
-    Returns the accounts begun. Call it before a `Sender` starts, or give it to one.
+    Returns the accounts begun. Call it before a `Sender` starts, or give it to one; it gives up
+    within about a second of `is_stopping` turning true.
 
     Raises:
-        RetryableError: the receipts could not be read in time.
+        RetryableError: `receipts-unread`: not in time, or not before it was to stop.
         ConfigurationError: a topic of receipts is missing or not readable.
     """
     accounts = {_key(account): account for account in outbox.accounts()}
@@ -69,7 +75,7 @@ def reconcile_with_receipts(
     if accounts:
         deadline = Deadline.after(clock, timeout_s)
         topics = [receipts_topic(bureau) for bureau in sorted(bureaus)]
-        for message in _records(kafka, topics, deadline):
+        for message in _records(kafka, topics, deadline, is_stopping):
             key = (message.key() or b"").decode("utf-8", "replace")
             value = message.value()
             if key in accounts and value is not None:
@@ -98,31 +104,40 @@ def _high(ids: SchemaIds, value: bytes) -> int:
 
 
 def _records(
-    kafka: KafkaConnection, topics: Sequence[str], deadline: Deadline
+    kafka: KafkaConnection,
+    topics: Sequence[str],
+    deadline: Deadline,
+    is_stopping: Callable[[], bool],
 ) -> Iterator[Message]:
     """All committed records of some topics, from the first to the end that they have now."""
+    reasons = ["no answer"]
     consumer = Consumer(
         {
             **kafka.consumer_config(_GROUP, enable_partition_eof=True),
-            "error_cb": lambda _error: None,  # what matters comes back by the deadline
-        }
+            "error_cb": lambda error: reasons.append(error.str()),
+        },
+        logger=quiet_logger(),
     )
+
+    def check(by: Deadline) -> None:
+        if by.expired() or is_stopping():
+            raise RetryableError(
+                f"the receipts in {', '.join(topics[:3])}{' …' if len(topics) > 3 else ''} could "
+                f"not be read to their end ({reasons[-1]}): is the broker running?",
+                code="receipts-unread",
+            )
+
     with closing(consumer):
         try:
             partitions = [
                 TopicPartition(topic, partition, OFFSET_BEGINNING)
                 for topic in topics
-                for partition in _partitions(consumer, topic, deadline)
+                for partition in _partitions(consumer, topic, deadline, check)
             ]
             consumer.assign(partitions)
             unread = {(p.topic, p.partition) for p in partitions}
             while unread:
-                if deadline.expired():
-                    raise RetryableError(
-                        f"{len(topics)} topics of receipts could not be read to its end in time: "
-                        "is the broker running?",
-                        code="receipts-unread",
-                    )
+                check(deadline)
                 wait_s = min(_POLL_S, deadline.remaining())
                 for message in consumer.consume(_POLL_RECORDS, wait_s):
                     error = message.error()
@@ -139,8 +154,17 @@ def _records(
             ) from error
 
 
-def _partitions(consumer: Consumer, topic: str, deadline: Deadline) -> list[int]:
-    found = consumer.list_topics(topic, max(0.1, deadline.remaining())).topics[topic]
+def _partitions(
+    consumer: Consumer, topic: str, deadline: Deadline, check: Callable[[Deadline], None]
+) -> list[int]:
+    answer_by = Deadline.after(deadline.clock, min(_ANSWER_S, deadline.remaining()))
+    while True:
+        try:
+            found = consumer.list_topics(topic, _ASK_S).topics[topic]
+            break
+        except KafkaException:
+            consumer.poll(0)  # so that the reason is told
+            check(answer_by)
     if found.error is not None:
         raise _unreadable(topic, found.error)
     return sorted(found.partitions)

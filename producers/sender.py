@@ -41,6 +41,7 @@ _IDLE_WAIT_S = 0.25
 _DRAIN_STEP_S = 0.01
 _STOP_GRACE_S = 10.0
 _STOPPED_WITHIN_S = 5.0
+_DIED = "sender-died"
 
 
 @dataclass(slots=True)
@@ -60,10 +61,11 @@ class Sender:
         kafka: KafkaConnection,
         clock: Clock,
         *,
-        reconcile: Callable[[], object] | None = None,
+        reconcile: Callable[[Callable[[], bool]], object] | None = None,
     ) -> None:
         """`reconcile` runs in the sender's thread before the first record is sent, again until it
-        succeeds: `producers.reconcile` finds out there whether the file is a restored one.
+        succeeds: `producers.reconcile` finds out there whether the file is a restored one. It is
+        given a question, whether the sender is to stop; then it ends soon, by any error.
         """
         self._outbox = outbox
         self._kafka = kafka
@@ -83,6 +85,7 @@ class Sender:
         self._acked: set[int] = set()
         self._remove_due_s = 0.0
         self._remove_backoff = Backoff()
+        self._read_backoff = Backoff()
 
     def __enter__(self) -> Self:
         self.start()
@@ -94,7 +97,12 @@ class Sender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop(Deadline.after(self._clock, _STOP_GRACE_S))
+        try:
+            self.stop(Deadline.after(self._clock, _STOP_GRACE_S))
+        except LiaisonError as ending:
+            if error is None:
+                raise
+            error.add_note(str(ending))  # what went wrong first is what its caller must hear
 
     # -- for the owner, any thread --------------------------------------------------------------
 
@@ -109,7 +117,7 @@ class Sender:
         """Send nothing new, wait for acknowledgements until the deadline, end the thread.
 
         Raises:
-            LiaisonError: the thread had died, or does not end.
+            LiaisonError: the thread had died (`sender-died`), or does not end (`sender-stuck`).
         """
         if self._thread is None:
             return
@@ -141,11 +149,13 @@ class Sender:
 
     def _raise_if_dead(self) -> None:
         if self._died is not None:
-            raise LiaisonError(
-                f"the sender of {self._outbox.path} died ({self._died!r}); what is pending is "
-                "safe: start a new sender",
-                code="sender-died",
-            ) from self._died
+            raise LiaisonError(self._told(self._died), code=_DIED) from self._died
+
+    def _told(self, died: Exception) -> str:
+        return (
+            f"the sender of {self._outbox.path} died ({died!r}); what is pending is safe: "
+            "start a new sender"
+        )
 
     # -- the thread -----------------------------------------------------------------------------
 
@@ -155,7 +165,7 @@ class Sender:
             wait_s = _SHORTEST_WAIT_S
             version = 0
             while self._stop_by is None:
-                if self._step():
+                if self._try_step():
                     wait_s = _SHORTEST_WAIT_S
                     continue
                 busy = self._main is not None and len(self._main) or self._probe or self._acked
@@ -163,6 +173,7 @@ class Sender:
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             self._finish(self._stop_by)
         except Exception as error:  # told to the owner in the next call, never swallowed
+            self._board.note("sender", _DIED, self._told(error))
             self._died = error
             structlog.get_logger(__name__).error("sender died", error=repr(error))
 
@@ -171,9 +182,11 @@ class Sender:
         while self._stop_by is None:
             try:
                 if self._reconcile is not None:
-                    self._reconcile()
+                    self._reconcile(self._is_stopping)
                 self._outbox.confirm()
             except LiaisonError as error:
+                if self._is_stopping():
+                    return
                 self._board.note("start", error.code, str(error))
                 backoff.failed(self._clock.monotonic_s())
                 while self._stop_by is None and not backoff.due(self._clock.monotonic_s()):
@@ -181,6 +194,24 @@ class Sender:
             else:
                 self._board.clear("start")
                 return
+
+    def _is_stopping(self) -> bool:
+        return self._stop_by is not None
+
+    def _try_step(self) -> bool:
+        """One round, unless the last one found the outbox unreadable a moment ago."""
+        now_s = self._clock.monotonic_s()
+        if not self._read_backoff.due(now_s):
+            return False
+        try:
+            moved = self._step()
+        except RetryableError as error:
+            self._read_backoff.failed(now_s)
+            self._board.note("reading", error.code, str(error))
+            return False
+        self._read_backoff = Backoff()
+        self._board.clear("reading")
+        return moved
 
     def _step(self) -> bool:
         """One round; True if anything moved."""

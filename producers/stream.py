@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from producers.account import Pending
 from schemas.connections import KafkaConnection
 
-__all__ = ["BrokerAwayError", "Failure", "Stream"]
+__all__ = ["BrokerAwayError", "Failure", "Stream", "quiet_logger"]
 
 _BATCH_BYTES = 512 * 1024
 """Below a source topic's bound: a broker refuses a whole batch that passes it."""
@@ -68,7 +68,7 @@ class Stream:
                 ),
                 "error_cb": self._on_error,
             },
-            logger=_quiet_logger(),
+            logger=quiet_logger(),
         )
 
     def __len__(self) -> int:
@@ -157,7 +157,7 @@ class Stream:
             self.broken = True
 
 
-def _quiet_logger() -> logging.Logger:
+def quiet_logger() -> logging.Logger:
     """The client's own log, for whoever configures it; on stderr it would only alarm."""
     logger = logging.getLogger("liaison.kafka")
     if not logger.handlers:

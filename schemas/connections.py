@@ -60,6 +60,7 @@ class KafkaConnection:
                 "acks": "all",
                 "partitioner": "murmur2_random",
                 "message_max_bytes": 9_000_000,
+                "allow_auto_create_topics": False,  # to ask for a topic must not make it
                 **extra,
             }
         )

@@ -192,6 +192,8 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             )
         )  # fmt: skip
     compacted = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_DERIVED_BYTES)}
+    # Only closed segments are compacted; what is read from its start by each reader closes soon.
+    latest = {**compacted, "segment.ms": "600000", "segment.bytes": str(16 * 1024 * 1024)}
     for bureau in sorted(bureaus):
         topics.append(
             Topic(
@@ -205,16 +207,13 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             )
         )
         topics.append(
-            Topic(
-                receipts_topic(bureau), 1, "account", "receipt", (bureau,), ("router",), compacted
-            )
+            Topic(receipts_topic(bureau), 1, "account", "receipt", (bureau,), ("router",), latest)
         )
     for region in SOURCE_REGIONS:
         topics.append(
             Topic(
                 ledger_topic(region), SOURCE_PARTITIONS, "account", "ledger entry",
-                ("router", "auditor"), ("router",),
-                {**compacted, "segment.ms": "600000", "segment.bytes": str(16 * 1024 * 1024)},
+                ("router", "auditor"), ("router",), latest,
             )
         )  # fmt: skip
         topics.append(

@@ -100,7 +100,7 @@ def test_a_restored_file_sends_nothing_under_a_number_that_was_given_before(
         before_anyone_looked = publish(outbox, 5, topic)
         assert before_anyone_looked.sequence == later[0].sequence
         with Sender(
-            outbox, stack.kafka, CLOCK, reconcile=lambda: reconcile(outbox, stack.kafka)
+            outbox, stack.kafka, CLOCK, reconcile=lambda _: reconcile(outbox, stack.kafka)
         ) as sender:
             assert sender.drain(Deadline.after(CLOCK, 60)) == 0
             moved = publish(outbox, 5, topic)
@@ -130,7 +130,9 @@ def test_without_a_broker_the_receipts_are_unread_and_nothing_is_sent(tmp_path: 
         with pytest.raises(RetryableError) as caught:
             reconcile(outbox, away, timeout_s=0.5)
         assert caught.value.code == "receipts-unread"
-        with Sender(outbox, away, CLOCK, reconcile=lambda: reconcile(outbox, away, 0.5)) as sender:
+        with Sender(
+            outbox, away, CLOCK, reconcile=lambda _: reconcile(outbox, away, 0.5)
+        ) as sender:
             deadline = Deadline.after(CLOCK, 30)
             while not sender.problems() and not deadline.expired():
                 CLOCK.sleep(0.01)

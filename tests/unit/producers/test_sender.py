@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import Sender
+from producers import Outbox, Sender
+from producers.account import Pending
 from producers.problem import Backoff, ProblemBoard
 from producers.sender import _ranges
 from schemas.clock import Deadline, ManualClock, SystemClock
@@ -71,7 +74,7 @@ def test_nothing_is_sent_until_reconciling_succeeds_and_it_is_tried_again(
 ) -> None:
     tries: list[int] = []
 
-    def reconcile() -> None:
+    def reconcile(_is_stopping: Callable[[], bool]) -> None:
         tries.append(len(tries))
         if len(tries) < 2:
             raise RetryableError("the receipts are away", code="receipts-unread")
@@ -97,6 +100,72 @@ def test_a_sender_that_dies_says_so_in_the_next_call(tmp_path: Path) -> None:
             sender.drain(Deadline.after(CLOCK, 30))
         assert caught.value.code == "sender-died"
         assert "no.such.option" in str(caught.value)
+        assert [problem.code for problem in sender.problems()] == ["sender-died"]
+        assert "start a new sender" in sender.problems()[0].message
         with pytest.raises(LiaisonError):
             sender.stop(Deadline.after(CLOCK, 1))
         assert outbox.pending() == 1
+
+
+class OnceUnreadableOutbox(Outbox):
+    """Its disk fails at the first reading."""
+
+    failures = 0
+
+    def read(self, *arguments: Any, **named: Any) -> list[Pending]:
+        if not self.failures:
+            self.failures += 1
+            raise RetryableError("the disk did not answer", code="outbox-io")
+        return super().read(*arguments, **named)
+
+
+def test_a_disk_that_fails_once_is_read_again(tmp_path: Path) -> None:
+    with OnceUnreadableOutbox(tmp_path / "o", CLOCK) as outbox:
+        outbox.accept([draft(1)])
+        sender = Sender(outbox, NOBODY, CLOCK)
+        sender.start()
+        told: list[str] = []
+        deadline = Deadline.after(CLOCK, 30)
+        while "broker-away" not in told and not deadline.expired():
+            told += [p.code for p in sender.problems() if p.code not in told]
+            CLOCK.sleep(0.01)
+        assert told == ["outbox-io", "broker-away"]
+        assert [problem.where for problem in sender.problems()] == ["broker"]
+        sender.stop(Deadline.after(CLOCK, 0.1))
+
+
+def test_stopping_ends_a_reconciling_and_is_no_problem_of_it(tmp_path: Path) -> None:
+    begun: list[bool] = []
+
+    def reconcile(is_stopping: Callable[[], bool]) -> None:
+        begun.append(True)
+        while not is_stopping():
+            CLOCK.sleep(0.01)
+        raise RetryableError("told to stop", code="receipts-unread")
+
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(1)])
+        sender = Sender(outbox, NOBODY, CLOCK, reconcile=reconcile)
+        sender.start()
+        while not begun:
+            CLOCK.sleep(0.01)
+        sender.stop(Deadline.after(CLOCK, 0.1))
+        assert sender.problems() == []
+        assert outbox.pending() == 1
+
+
+def test_a_sender_that_died_does_not_hide_what_its_owner_was_raising(tmp_path: Path) -> None:
+    unusable = KafkaConnection("127.0.0.1:1", {"no.such.option": "1"})
+
+    def use(outbox: Outbox) -> None:
+        with Sender(outbox, unusable, CLOCK) as sender:
+            deadline = Deadline.after(CLOCK, 10)
+            while not sender.problems() and not deadline.expired():
+                CLOCK.sleep(0.01)
+            raise ValueError("the owner's own")
+
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(1)])
+        with pytest.raises(ValueError, match="the owner's own") as caught:
+            use(outbox)
+    assert any("no.such.option" in note for note in caught.value.__notes__)

@@ -54,6 +54,13 @@ def test_a_desk_is_read_by_its_region_and_a_bureaus_topic_by_itself_alone() -> N
     assert not any("bureaus" in r for r in TOPICS["ledger.europe"].readers)
 
 
+def test_what_is_read_from_its_start_by_key_is_compacted_soon() -> None:
+    for name in ("receipts.FR", "ledger.europe"):
+        config = TOPICS[name].config
+        assert config["cleanup.policy"] == "compact"
+        assert (config["segment.ms"], config["segment.bytes"]) == ("600000", "16777216")
+
+
 def test_source_topics_keep_the_brokers_clock() -> None:
     for name, topic in TOPICS.items():
         stamped = topic.config.get("message.timestamp.type") == "LogAppendTime"
