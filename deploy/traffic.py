@@ -87,7 +87,7 @@ def import_un_list(
     path = outbox_file(session.outbox_folder, f"{GENERAL_SECRETARIAT}.{_UN_LIST_SYSTEM}")
     with (
         ImportState(session.settings.data_dir / "un-list.sqlite") as state,
-        open_handover(path, session.connections.kafka, session.schema_ids()) as handover,
+        open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as handover,
     ):
         publisher = handover.publisher(GENERAL_SECRETARIAT, _UN_LIST_SYSTEM)
 

@@ -5,6 +5,7 @@ from producers.outbox import Outbox, read_accounts
 from producers.problem import Problem
 from producers.publisher import Publisher, publish_many
 from producers.reconcile import reconcile_with_receipts
+from producers.schema_ids import outbox_schema_ids
 from producers.sender import Sender
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Publisher",
     "Receipt",
     "Sender",
+    "outbox_schema_ids",
     "publish_many",
     "read_accounts",
     "reconcile_with_receipts",

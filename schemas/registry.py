@@ -6,10 +6,13 @@ FULL_TRANSITIVE, which the compatibility gate in the tests checks before, and mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
+from typing import TypeVar
 
+import httpx2  # what the registry's client speaks with: its errors come through
 from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -20,9 +23,15 @@ from schemas.errors import ConfigurationError, RetryableError
 
 __all__ = ["COMPATIBILITY", "SchemaIds", "fetch_schema_ids", "register_schemas"]
 
+_Answer = TypeVar("_Answer")
+
 COMPATIBILITY = "FULL_TRANSITIVE"
 _WORKERS = 8
 _NOT_FOUND = 404
+_REGISTER_TIMEOUT_S = 20
+_LOOK_UP_TIMEOUT_S = 5
+_RETRY_WAIT_MS = 200
+"""Three retries, each waiting up to twice as long: whoever can do without must hear of it soon."""
 
 
 class SchemaIds:
@@ -48,22 +57,26 @@ def register_schemas(connection: RegistryConnection, catalogue: Catalogue) -> Sc
     """Tell the registry of every schema, oldest version first; what it knows already keeps its id.
 
     Raises:
-        ConfigurationError: the registry holds something incompatible.
+        ConfigurationError: the registry holds something incompatible, or is none.
         RetryableError: the registry cannot be reached.
     """
 
     def register(schemas: list[Schema]) -> list[tuple[Schema, int]]:
         out = []
         for schema in schemas:
-            number = _call(connection, client.register_schema, schema.name, _registered(schema))
-            out.append((schema, int(number)))
-        _call(connection, client.set_compatibility, schemas[0].name, COMPATIBILITY)
+            number = _ask(connection, schema.name, partial(_register, client, schema))
+            out.append((schema, number))
+        subject = schemas[0].name
+        _ask(connection, subject, partial(client.set_compatibility, subject, COMPATIBILITY))
         return out
 
     by_subject: dict[str, list[Schema]] = {}
     for schema in catalogue:
         by_subject.setdefault(schema.name, []).append(schema)
-    with _client(connection) as client, ThreadPoolExecutor(_WORKERS) as pool:
+    with (
+        _client(connection, _REGISTER_TIMEOUT_S) as client,
+        ThreadPoolExecutor(_WORKERS) as pool,
+    ):
         pairs = [pair for batch in pool.map(register, by_subject.values()) for pair in batch]
     return SchemaIds(dict(pairs))
 
@@ -72,42 +85,67 @@ def fetch_schema_ids(connection: RegistryConnection, catalogue: Catalogue) -> Sc
     """Look up the id of every schema.
 
     Raises:
-        ConfigurationError: the registry does not know one of them.
+        ConfigurationError: the registry does not know one of them, or is none.
         RetryableError: the registry cannot be reached.
     """
 
     def look_up(schema: Schema) -> tuple[Schema, int]:
-        found = _call(connection, client.lookup_schema, schema.name, _registered(schema))
-        return schema, int(found.schema_id)
+        return schema, _ask(connection, schema.name, partial(_look_up, client, schema))
 
-    with _client(connection) as client, ThreadPoolExecutor(_WORKERS) as pool:
+    with _client(connection, _LOOK_UP_TIMEOUT_S) as client, ThreadPoolExecutor(_WORKERS) as pool:
         return SchemaIds(dict(pool.map(look_up, catalogue)))
 
 
-def _client(connection: RegistryConnection) -> SchemaRegistryClient:
+def _client(connection: RegistryConnection, timeout_s: int) -> SchemaRegistryClient:
     """One for all threads: making a client costs more than asking."""
-    return SchemaRegistryClient({"url": connection.url, "timeout": 20})
-
-
-def _registered(schema: Schema) -> RegisteredSchema:
-    return RegisteredSchema(schema.text, "AVRO")
-
-
-def _call(connection: RegistryConnection, call, *arguments):  # type: ignore[no-untyped-def]
     try:
-        return call(*arguments)
+        return SchemaRegistryClient(
+            {"url": connection.url, "timeout": timeout_s, "retries.wait.ms": _RETRY_WAIT_MS}
+        )
+    except ValueError as error:
+        raise _no_registry(connection, error) from error
+
+
+def _register(client: SchemaRegistryClient, schema: Schema) -> int:
+    return int(client.register_schema(schema.name, RegisteredSchema(schema.text, "AVRO")))
+
+
+def _look_up(client: SchemaRegistryClient, schema: Schema) -> int:
+    found = client.lookup_schema(schema.name, RegisteredSchema(schema.text, "AVRO"))
+    return int(found.schema_id)  # type: ignore[arg-type]  # a foreign answer has none
+
+
+def _ask(connection: RegistryConnection, name: str, ask: Callable[[], _Answer]) -> _Answer:
+    """The registry's answer about the schema of that name."""
+    try:
+        return ask()
     except SchemaRegistryError as error:
+        if error.http_status_code >= 500:
+            raise RetryableError(
+                f"the registry at {connection.url} failed: {error}", code="registry-away"
+            ) from error
+        if error.error_code == SchemaRegistryError.UNKNOWN:
+            raise _no_registry(connection, error) from error
         if error.http_status_code == _NOT_FOUND:
             raise ConfigurationError(
-                f"the registry at {connection.url} does not know schema {arguments[0]}: "
+                f"the registry at {connection.url} does not know schema {name}: "
                 "run `liaison provision`"
             ) from error
-        if error.http_status_code < 500:
-            raise ConfigurationError(
-                f"the registry at {connection.url} refused schema {arguments[0]}: {error}"
-            ) from error
-        raise RetryableError(f"the registry at {connection.url} failed: {error}") from error
-    except OSError as error:
-        raise RetryableError(
-            f"the registry at {connection.url} cannot be reached ({error}): is it running?"
+        raise ConfigurationError(
+            f"the registry at {connection.url} refused schema {name}: {error}"
         ) from error
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError, TypeError) as error:
+        raise _no_registry(connection, error) from error
+    except httpx2.HTTPError as error:
+        raise RetryableError(
+            f"the registry at {connection.url} cannot be reached ({error}): is it running?",
+            code="registry-away",
+        ) from error
+
+
+def _no_registry(connection: RegistryConnection, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"at {connection.url!r} no schema registry answers ({error}): set registry.url to the "
+        "address of Confluent's HTTP interface, its path too",
+        code="no-registry",
+    )

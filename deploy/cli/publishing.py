@@ -83,7 +83,7 @@ def hand_over(
     path = outbox_file(session.outbox_folder, f"{bureau}.{system}")
     with (
         progress_bar("publishing", len(events)) as progress,
-        open_handover(path, session.connections.kafka, session.schema_ids()) as handover,
+        open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as handover,
     ):
         publisher = handover.publisher(bureau, system)
         for start in range(0, len(events), _BATCH_EVENTS):

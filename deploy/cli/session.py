@@ -52,6 +52,13 @@ class Session:
 
         return fetch_schema_ids(self.connections.registry, Catalogue.load())
 
+    def outbox_schema_ids(self) -> SchemaIds:
+        """The same, for this command's outboxes: the last ones known if the registry is away."""
+        from producers import outbox_schema_ids
+        from schemas.catalogue import Catalogue
+
+        return outbox_schema_ids(self.outbox_folder, self.connections.registry, Catalogue.load())
+
     @property
     def outbox_folder(self) -> Path:
         """Where the outboxes of this command lie; made if missing, for its owner alone."""

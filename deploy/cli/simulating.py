@@ -50,7 +50,9 @@ def simulate(
     begin_s = clock.monotonic_s()
     with (
         progress_bar("events", messages + searches) as progress,
-        open_handover(simulator_outbox(session), kafka, session.schema_ids(), clock) as handover,
+        open_handover(
+            simulator_outbox(session), kafka, session.outbox_schema_ids(), clock
+        ) as handover,
     ):
         played = play_traffic(
             Simulator(reference, seed, start, mix), handover, kafka, speed=speed, progress=progress

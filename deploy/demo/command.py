@@ -114,7 +114,9 @@ def _publish(
     simulator = Simulator(reference, seed, start, mix, shape="working-day")
     kafka = session.connections.kafka
     with (
-        open_handover(simulator_outbox(session), kafka, session.schema_ids(), clock) as handover,
+        open_handover(
+            simulator_outbox(session), kafka, session.outbox_schema_ids(), clock
+        ) as handover,
         progress_bar("events", messages + searches) as bar,
     ):
         begin_s = clock.monotonic_s()

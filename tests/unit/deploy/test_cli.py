@@ -103,6 +103,17 @@ def test_wrong_settings_are_told_before_anything_else(
     assert "error[settings]" in capsys.readouterr().err
 
 
+def test_a_registry_that_is_away_is_one_line_and_the_same_command_may_work_later(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("LIAISON_REGISTRY__URL", "http://127.0.0.1:1")
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"kind": "seizure", "what": "cocaine"}\n')
+    assert run(["publish", str(file), "--bureau", "FR"]) == exits.RETRYABLE
+    assert "error[registry-away]: the registry at http://127.0.0.1:1" in capsys.readouterr().err
+
+
 def test_up_is_refused_where_a_broker_outside_is_named(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
