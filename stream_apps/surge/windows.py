@@ -9,6 +9,11 @@ passes its end and the grace. Only closed windows are learnt from; a window in w
 recorded nothing at all teaches nothing (an outage is no quiet hour). No timer is needed to alert:
 a count only grows, so the open window is tested with each record, and its alert leaves at the
 record that crosses the bound; once closed, it leaves again with the final figures and the same id.
+
+An alert is read by every bureau of its region. So an event that is not for all of them is never
+counted, or an alert would disclose that it exists: TLP:RED, restricted to some, withheld from one
+(a fact's `restricted` is anything but none). Exercises and recalls tell of no crime, and are not
+counted either.
 """
 
 from __future__ import annotations
@@ -26,6 +31,8 @@ __all__ = ["TEST_NAME", "RegionState", "Surge", "SurgeSettings", "alert_id"]
 
 TEST_NAME = "negative-binomial predictive upper tail"
 _SCREEN_DEVIATIONS = 3.0
+_FOR_ALL = "none"
+"""The handling class of an event that every bureau of a region may know of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class SurgeSettings:
     alpha: float = 1e-4
     min_observed: int = 5
     cells: int = 150
-    excluded_kinds: frozenset[str] = frozenset({"search"})
+    excluded_kinds: frozenset[str] = frozenset({"search", "recall"})
 
     def __post_init__(self) -> None:
         if self.window_s < 1 or self.grace_s < 0:
@@ -183,7 +190,7 @@ class RegionState:
         recorded_ms = int(fact["recorded_at"])
         window = recorded_ms // self.window_ms
         self.newest_ms = max(self.newest_ms, recorded_ms)
-        wanted = fact["sign"] > 0 and not fact["test"]
+        wanted = fact["sign"] > 0 and not fact["test"] and fact["restricted"] == _FOR_ALL
         if window < self._oldest_kept(settings):
             self.late_events += fact["events"] if wanted else 0
             return

@@ -25,6 +25,7 @@ def fact(window: int, **given: Any) -> dict[str, Any]:
         "events": 1,
         "sign": 1,
         "test": False,
+        "restricted": "none",
         **given,
     }
 
@@ -69,6 +70,16 @@ def test_a_window_far_above_its_past_is_a_surge_at_once(feed: Feed) -> None:
     assert surge.id == alert_id("europe", "terrorism", surge.window_start_ms)
 
 
+@pytest.mark.parametrize("handling", ["red", "restricted", "withheld"])
+def test_what_is_not_for_every_bureau_of_the_region_raises_no_alert(
+    feed: Feed, handling: str
+) -> None:
+    feed.baseline()
+    assert feed(fact(12, events=40, restricted=handling)) == []
+    (surge,) = feed(fact(12, events=40))
+    assert surge.observed == 40
+
+
 def test_it_adds_up_over_records(feed: Feed) -> None:
     feed.baseline()
     found = [surge for _ in range(40) for surge in feed(fact(12))]
@@ -108,7 +119,19 @@ def test_each_category_of_an_event_is_counted(feed: Feed) -> None:
     assert feed.counts(0) == {"a": 1, "b": 1, "c": 1}
 
 
-@pytest.mark.parametrize("left_out", [{"test": True}, {"sign": -1}, {"kind": "search"}])
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"test": True},
+        {"sign": -1},
+        {"kind": "search"},
+        {"kind": "recall"},
+        {"restricted": "red"},
+        {"restricted": "restricted"},
+        {"restricted": "withheld"},
+        {"restricted": "a class of tomorrow"},
+    ],
+)
 def test_what_is_not_counted_still_tells_the_time(feed: Feed, left_out: dict[str, Any]) -> None:
     feed(fact(0, **left_out))
     assert feed.counts(0) == {}
