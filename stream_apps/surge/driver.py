@@ -5,7 +5,8 @@ What differs from `faust.transport.drivers.aiokafka`:
 - the consumer reads committed records only (Faust's own reads aborted ones too, unless its broken
   exactly-once mode is on), so an aborted transaction of the router raises no count;
 - the producer is idempotent and waits for all replicas;
-- a seek is done in the consumer's thread, between two fetches;
+- a seek is done in the consumer's thread, between two fetches; a partition that was lost since
+  needs none, and has no end to ask for either;
 - a source is read from where the table ends, not from the offsets that the group committed;
 - every record of a source knows which record it follows. Around a rebalance Faust seeks while it
   fetches and empties its queues, and so loses records that it then commits as done (seen: one
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as base
 from faust.types import TP
@@ -60,8 +62,12 @@ class _CommittedThread(base.AIOKafkaConsumerThread):
         return consumer
 
     async def seek_here(self, partition: TP, offset: int) -> None:
-        """Seek; for this thread's own loop."""
-        self.seek(partition, offset)
+        """Seek; for this thread's own loop. Nothing is sought in a partition that was lost."""
+        try:
+            self.seek(partition, offset)
+        except (IllegalStateError, AssertionError):
+            if partition in self.assignment():
+                raise
 
 
 class CommittedConsumer(base.Consumer):
@@ -110,6 +116,15 @@ class CommittedConsumer(base.Consumer):
             thread.seek_here(partition, offset), thread.thread_loop
         )
         await asyncio.wrap_future(done)
+
+    def highwater(self, tp: TP) -> Any:
+        """Where a partition ends; None where it is not known, as in one that was lost."""
+        try:
+            return super().highwater(tp)
+        except (AssertionError, AttributeError):
+            if tp in self.assignment():
+                raise
+            return None
 
     async def perform_seek(self) -> None:
         for tp in self._source_partitions():
