@@ -228,12 +228,14 @@ class EmbeddedSettings(_Section):
 
 
 class SurgeSection(_Section):
-    """How counts are windowed and how long a baseline is learnt before the first alert."""
+    """How counts are windowed, how long is learnt before the first alert, and when it is stuck."""
 
     window_s: int = Field(default=3600, ge=1)
     grace_s: int = Field(default=60, ge=0)
     baseline_windows: int = Field(default=168, ge=2)
     min_baseline_windows: int = Field(default=12, ge=2)
+    standstill_s: int = Field(default=60, ge=30)
+    """A worker that counts nothing for that long while facts wait ends, to be started again."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

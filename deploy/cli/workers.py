@@ -101,6 +101,8 @@ def surge(context: typer.Context) -> None:
             baseline_windows=chosen.baseline_windows,
             min_baseline_windows=chosen.min_baseline_windows,
         ),
+        standstill_s=chosen.standstill_s,
+        replicas=session.settings.kafka.topic_replicas,
     )
 
 

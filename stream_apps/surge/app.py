@@ -9,9 +9,10 @@ Only the record that follows on what is counted is counted (see `driver`); any o
 in its turn. Each worker so goes along the one possible sequence of states, whatever was lost,
 repeated or written late around a rebalance.
 
-A record that can't be counted goes to the dead-letter queue of its region, and the state moves past
-it. A failure of Kafka is never a record's fault: it is handed to `on_failure`, the record stays
-unacknowledged, and whoever runs the application stops it.
+The General Secretariat's region has no desk and so no alerts: its records are read, and the state
+moves past them uncounted. So it does past a record that can't be counted, which goes to the
+dead-letter queue of its region. A failure of Kafka is never a record's fault: it is handed to
+`on_failure`, the record stays unacknowledged, and whoever runs the application stops it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import faust
 import structlog
-from faust.types import EventT
+from faust.types import TP, EventT
 
 from schemas import wire
 from schemas.catalogue import Catalogue
@@ -38,6 +39,7 @@ from schemas.topics import (
     dlq_topic,
 )
 from stream_apps.surge.driver import CommittingApp, Source
+from stream_apps.surge.watch import Place
 from stream_apps.surge.windows import RegionState, Surge, SurgeSettings
 
 __all__ = ["SurgeCounter", "SurgeTopics"]
@@ -132,6 +134,19 @@ class SurgeCounter:
         """Where the table wants the facts of a partition to be read from."""
         return self._state(SOURCE_REGIONS[partition]).counted_offset + 1
 
+    def places(self) -> dict[int, Place]:
+        """How far each assigned partition is, for a watch; from any thread."""
+        app: Any = self._app
+        restored = app.tables.recovery.active_offsets
+        return {
+            partition: Place(
+                app.consumer_generation_id,
+                self.next_offset(partition),
+                restored.get(TP(self._topics.changelog, partition)),
+            )
+            for partition in app.consumer.handed_out()
+        }
+
     async def _count_all(self, stream: Any) -> None:
         async for event in stream.noack().events():
             try:
@@ -168,16 +183,17 @@ class SurgeCounter:
         if not follows_on:
             await consumer.read_again(message.partition, state.counted_offset + 1)
             return
+        surges: list[Surge] = []
         try:
-            surges = state.count(message.offset, self._facts(message.value), self._settings)
+            facts = self._facts(message.value)
+            if region in REGIONS:
+                surges = state.count(message.offset, facts, self._settings)
         except Exception as error:
             await self._refuse(message, region, error)
             state = self._state(region)
-            state.counted_offset = message.offset
-            surges = []
-        if region in REGIONS:
-            for surge in surges:
-                await self._alert(surge)
+        state.counted_offset = message.offset
+        for surge in surges:
+            await self._alert(surge)
         self._table[region.encode()] = state.pack()
         await self._table.acknowledged()
 

@@ -31,6 +31,7 @@ from schemas.headers import Disposition, read_refusal
 from schemas.registry import SchemaIds
 from schemas.topics import REGIONS, SOURCE_REGIONS, region_partition
 from stream_apps.surge import RegionState, SurgeSettings, SurgeTopics, alert_id
+from stream_apps.surge.watch import first_unread
 from tests.conftest import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -111,7 +112,9 @@ class World:
             headers=[("traceparent", b"00-1")],
         )
 
-    def start(self, app_id: str | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, app_id: str | None = None, *, fault: str | None = None, standstill_s: float = 60.0
+    ) -> subprocess.Popen[bytes]:
         given = {
             "kafka": self.kafka.bootstrap_servers,
             "registry": self.registry.url,
@@ -120,6 +123,8 @@ class World:
             "app_id": app_id or self.topics.app_id,
             "facts": self.topics.facts,
             "prefix": self.topics.prefix,
+            "fault": fault,
+            "standstill_s": standstill_s,
         }
         log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
         worker = subprocess.Popen(
@@ -258,11 +263,39 @@ def test_a_commit_that_ran_ahead_of_the_table_loses_no_count(world: World) -> No
     assert totals(world.wait_all_counted()) == {"europe": 7, "mena": 5}
 
 
+@pytest.mark.parametrize("fault", ["reads-nothing", "thread-hangs"])
+def test_a_worker_that_stands_still_ends_and_the_next_one_goes_on(world: World, fault: str) -> None:
+    world.transaction(("europe", [fact(0, 3)]))
+    worker = world.start(fault=fault, standstill_s=2.0)
+    world.wait("the first count", lambda: bool(world.states()) or worker.poll() is not None)
+    world.transaction(("europe", [fact(0, 4)]), ("mena", [fact(0, 5)]))
+    world.wait("the end of the worker", lambda: worker.poll() is not None)
+    assert worker.returncode not in (0, -signal.SIGKILL)
+    assert "has waited for 2 s and nothing was counted" in world.log()
+    world.start()
+    assert totals(world.wait_all_counted()) == {"europe": 7, "mena": 5}
+
+
+def test_marks_of_transactions_and_aborted_facts_are_nothing_to_read(world: World) -> None:
+    europe = region_partition("europe")
+    ask = first_unread(world.kafka, world.topics.facts)
+    assert ask(europe, 0) is None
+    world.transaction(("europe", [fact(0)]))
+    assert ask(europe, 0) == 0
+    assert ask(europe, 1) is None
+    world.transaction(("europe", [fact(0)]), abort=True)
+    assert ask(europe, 1) is None
+    world.transaction(("europe", [fact(0)]))
+    assert ask(europe, 1) == 4
+    assert ask(region_partition("mena"), 0) is None
+
+
 def test_kill_9_midway_counts_every_fact_once(world: World) -> None:
     blocks = [(SOURCE_REGIONS[i % LAST], [fact(i // 60, 1 + i % 3)]) for i in range(600)]
     expected: Counter[str] = Counter()
     for region, facts in blocks:
-        expected[region] += facts[0]["events"]
+        if region in REGIONS:
+            expected[region] += facts[0]["events"]
     for first in range(0, len(blocks), 50):
         world.transaction(*blocks[first : first + 50])
     ends = world.ends()

@@ -26,6 +26,11 @@ def test_the_application_uses_our_driver_and_opens_no_web_server(tmp_path: Path)
     assert app.conf.broker_credentials is None
 
 
+def test_topics_that_faust_makes_have_the_replicas_that_were_asked_for(tmp_path: Path) -> None:
+    app = build_app(KafkaConnection("localhost:1"), tmp_path, "app", 4.0, replicas=3)
+    assert app.conf.topic_replication_factor == 3
+
+
 def test_librdkafka_options_become_credentials(tmp_path: Path) -> None:
     options = {
         "security.protocol": "sasl_plaintext",
