@@ -4,7 +4,8 @@ Principals: a bureau is `User:<ISO2>` (`User:XP` for the General Secretariat), a
 the operation is `User:liaison-<role>`. Invariants: nothing is granted that no declaration names;
 rights follow the region that a bureau has on the day of provisioning; nothing is ever taken away
 here: rights that are there and not declared are reported for a person to judge.
-Operators may write to the source topics, since a replay puts a refused record back.
+Operators may write to the source topics, since a replay puts a refused record back. The auditor may
+see how far the groups of router and cutter are, and not move them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from confluent_kafka.admin import (
 from schemas.reference import Reference
 from schemas.topics import LANES, SOURCE_REGIONS, Topic, declared_topics, source_topic
 
-__all__ = ["REGION_ROLE", "ROLES", "acls", "product_topics"]
+__all__ = ["REGION_ROLE", "ROLES", "acls", "may_read", "product_topics"]
 
 ROLES = ("auditor", "cutter", "loader", "operator", "provision", "router", "surge")
 REGION_ROLE = "bureaus of "
@@ -36,12 +37,18 @@ _GROUPS = {
     "auditor": "liaison-auditor",
     "operator": "liaison-operator",
 }
+_SEEN_BY_AUDITOR = ("router", "cutter")
 _TRANSACTIONAL = {"router": "liaison-router-", "cutter": "liaison-cutter"}
 
 
 def product_topics(reference: Reference) -> tuple[Topic, ...]:
     """Every declared topic for this reference data."""
     return declared_topics(reference.publishers, reference.categories)
+
+
+def may_read(role: str, topic: Topic) -> bool:
+    """Whether a role may read a topic."""
+    return role in topic.readers or _EVERYONE in topic.readers
 
 
 def acls(reference: Reference, on_ms: int) -> list[AclBinding]:
@@ -81,6 +88,14 @@ def _group_grants(reference: Reference) -> Iterator[_Grant]:
             prefix,
             ResourcePatternType.PREFIXED,
             AclOperation.READ,
+        )
+    for role in _SEEN_BY_AUDITOR:
+        yield (
+            "User:liaison-auditor",
+            ResourceType.GROUP,
+            _GROUPS[role],
+            ResourcePatternType.PREFIXED,
+            AclOperation.DESCRIBE,
         )
     for role, prefix in _TRANSACTIONAL.items():
         yield (

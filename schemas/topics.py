@@ -3,7 +3,8 @@
 Provisioning, access rights and the documentation are made from :func:`declared_topics`. Partition
 counts never change in place: a bureau's partition is murmur2 of its code, as Java clients do it.
 Lanes keep searches (99.8 % of all events) away from messages: a bulk upload of searches never
-stands before a flash message.
+stands before a flash message. The auditor recounts everything (`liaison verify`), and so reads
+source topics, what readers were given, and dead letters; receipts and alerts it does not need.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
                     SOURCE_PARTITIONS,
                     "bureau",
                     "event (Avro, Confluent framing)",
-                    ("router",),
+                    ("router", "auditor"),
                     (f"bureaus of {region}",),
                     {
                         **append_time,
@@ -180,7 +181,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
                     1,
                     "bureau",
                     "delivered event: enrichment, then the bureau's bytes",
-                    (f"bureaus of {region}",),
+                    (f"bureaus of {region}", "auditor"),
                     ("router",),
                     derived,
                 )
@@ -201,7 +202,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
                 1,
                 "bureau",
                 "delivered event",
-                (bureau,),
+                (bureau, "auditor"),
                 ("router",),
                 derived,
             )
@@ -219,14 +220,14 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
         topics.append(
             Topic(
                 dlq_topic(region), 1, "as received", "the refused record, byte for byte",
-                ("operator",), ("router", "cutter", "surge"), derived,
+                ("operator", "auditor"), ("router", "cutter", "surge"), derived,
             )
         )  # fmt: skip
     forever = {"retention.ms": _KEEP, "retention.bytes": _KEEP}
     topics += [
         Topic(
             FACTS, len(SOURCE_REGIONS), "region", "mini-block of facts",
-            ("cutter", "surge"), ("router",), derived,
+            ("cutter", "surge", "auditor"), ("router",), derived,
         ),
         Topic(
             FACT_BLOCKS, BLOCK_PARTITIONS, "block", "Avro container file of facts",

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.access import may_read
 from deploy.verify.difference import Difference
 from deploy.verify.recount import AccountPlace, Cell, Delivered, Identify
 from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock
 from schemas.connections import KafkaConnection
-from schemas.errors import PermanentError
+from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import read_refusal
 from schemas.registry import SchemaIds
 from schemas.topics import Topic
@@ -33,18 +34,35 @@ __all__ = [
 
 
 class TopicReader:
-    """Reads whole topics, committed records only, up to where they end now."""
+    """Reads whole topics, committed records only, up to where they end now.
+
+    It keeps to what the role `auditor` may read, also where a broker asks for no rights, so that a
+    verification which runs here runs under that role.
+    """
 
     def __init__(self, kafka: KafkaConnection, declared: Sequence[Topic], clock: Clock) -> None:
         self._kafka = kafka
         self._clock = clock
         self._names = [topic.name for topic in declared]
+        self._readable = {topic.name for topic in declared if may_read("auditor", topic)}
 
     def names(self, *prefixes: str) -> list[str]:
         return [name for name in self._names if name.startswith(prefixes)]
 
     def read(self, topics: Iterable[str]) -> Iterator[Consumed]:
-        return read_topics(self._kafka, topics, self._clock)
+        """All records of topics.
+
+        Raises:
+            ConfigurationError: the auditor is no declared reader of one, or it is not there.
+        """
+        names = list(topics)
+        for name in names:
+            if name not in self._readable:
+                raise ConfigurationError(
+                    f"the auditor is no declared reader of {name}: declare it in schemas/topics.py",
+                    code="undeclared-reader",
+                )
+        return read_topics(self._kafka, names, self._clock)
 
 
 def delivered_in(

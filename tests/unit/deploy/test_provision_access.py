@@ -10,10 +10,14 @@ from confluent_kafka.admin import AclOperation, ResourcePatternType, ResourceTyp
 from deploy.access import acls, product_topics
 from deploy.cluster import Cluster
 from deploy.provision import group_topics
+from deploy.verify.found import TopicReader
+from schemas.clock import ManualClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from schemas.reference import Reference
-from schemas.topics import REGIONS, SOURCE_PARTITIONS, SOURCE_REGIONS
+from schemas.topics import DLQ_BLOCKS, LANES, REGIONS, SOURCE_PARTITIONS, SOURCE_REGIONS
+from stream_apps.cutter import CUTTER_GROUP
+from stream_apps.router.worker import router_group
 
 REFERENCE = Reference.load()
 TODAY_MS = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp() * 1000)
@@ -73,6 +77,40 @@ def test_a_bureau_s_groups_begin_with_its_code() -> None:
 def test_an_operator_may_put_refused_records_back() -> None:
     written = rights("liaison-operator", AclOperation.WRITE)
     assert {f"intel.{region}" for region in SOURCE_REGIONS} <= written
+
+
+def test_the_auditor_reads_what_verify_recounts_and_writes_nothing() -> None:
+    names = {topic.name for topic in product_topics(REFERENCE)}
+    recounted = ("intel.", "search.", "desk.", "bureau.", "dlq.", "ledger.", "fact")
+    wanted = {name for name in names if name.startswith(recounted)} - {DLQ_BLOCKS}
+    assert rights("liaison-auditor", AclOperation.READ) == wanted
+    assert rights("liaison-auditor", AclOperation.WRITE) == set()
+
+
+def test_the_auditor_sees_how_far_router_and_cutter_are() -> None:
+    groups = {
+        (acl.name, acl.operation)
+        for acl in acls(REFERENCE, TODAY_MS)
+        if acl.principal == "User:liaison-auditor" and acl.restype == ResourceType.GROUP
+    }
+    assert groups == {
+        ("liaison-auditor", AclOperation.READ),
+        ("liaison-router-", AclOperation.DESCRIBE),
+        ("liaison-cutter", AclOperation.DESCRIBE),
+    }
+    read = [*(router_group(lane) for lane in LANES), CUTTER_GROUP]
+    assert all(name.startswith(("liaison-router-", "liaison-cutter")) for name in read)
+
+
+def test_verify_reads_no_topic_that_the_auditor_may_not() -> None:
+    declared = product_topics(REFERENCE)
+    reader = TopicReader(
+        KafkaConnection("127.0.0.1:1", {"log_level": "0"}), declared, ManualClock()
+    )
+    for name in ("receipts.FR", "alerts.europe", DLQ_BLOCKS, "elsewhere"):
+        with pytest.raises(ConfigurationError, match="no declared reader") as caught:
+            reader.read([name])
+        assert caught.value.code == "undeclared-reader"
 
 
 def test_rights_are_the_same_every_time() -> None:

@@ -47,9 +47,9 @@ def test_lanes_regions_and_blocks_have_fixed_places() -> None:
     assert {block_partition(n) for n in range(6)} == set(range(BLOCK_PARTITIONS))
 
 
-def test_a_desk_is_read_by_its_region_and_a_bureaus_topic_by_itself_alone() -> None:
-    assert TOPICS["desk.europe.terrorism"].readers == ("bureaus of europe",)
-    assert TOPICS["bureau.FR"].readers == ("FR",)
+def test_a_desk_is_read_by_its_region_and_a_bureaus_topic_by_itself_and_the_auditor() -> None:
+    assert TOPICS["desk.europe.terrorism"].readers == ("bureaus of europe", "auditor")
+    assert TOPICS["bureau.FR"].readers == ("FR", "auditor")
     assert TOPICS["receipts.FR"].readers == ("FR",)
     assert not any("bureaus" in r for r in TOPICS["ledger.europe"].readers)
 
