@@ -9,7 +9,7 @@ OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_pub
 UN_LIST ?= $(wildcard $(LIAISON_REAL_DATA)/un/UN_consolidated.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock clean
+.PHONY: help setup demo test lint format lock clean soak bench
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,9 +26,15 @@ demo: setup ## bring everything up, publish a simulated world, show and verify i
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
 test: setup ## run every test, those with the shared stack beside the others
-	@$(BIN)/python -m pytest tests/unit tests/contract $(OWN_STACK) > $(OTHER_LOG) 2>&1 & other=$$!; \
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/faults $(OWN_STACK) > $(OTHER_LOG) 2>&1 & other=$$!; \
 	$(BIN)/python -m pytest tests/e2e tests/integration $(OWN_STACK:%=--ignore=%); shared=$$?; \
 	wait $$other; other=$$?; cat $(OTHER_LOG); exit $$((other > shared ? other : shared))
+
+soak: setup ## FAULTS=1000 faults while traffic runs, then the verifier; soak.json is the report
+	$(BIN)/python -m tests.faults --faults $(or $(FAULTS),1000) --report soak.json
+
+bench: setup ## every speed beside its baseline, as a table
+	$(BIN)/python -m tests.bench
 
 lint: setup ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -1,0 +1,60 @@
+"""`python -m tests.bench [NAME …] [--json]`; without a name, all of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.latency import latency, restart
+from tests.bench.loader import loader
+from tests.bench.measure import Outcome, machine
+from tests.bench.outbox import outbox
+from tests.bench.router import router, router_year
+from tests.bench.whole_way import memory, whole_way
+
+BENCHES: dict[str, Callable[[], Outcome]] = {
+    "router": router,
+    "router-year": router_year,
+    "loader": loader,
+    "outbox": outbox,
+    "whole-way": whole_way,
+    "latency": latency,
+    "memory": memory,
+    "restart": restart,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; all by default")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    given = parser.parse_args()
+    outcomes = []
+    for name in given.names or BENCHES:
+        outcome = BENCHES[name]()
+        outcomes.append(outcome)
+        if given.json:
+            print(json.dumps(outcome.as_dict()), flush=True)
+    if not given.json:
+        Console().print(_table(outcomes))
+
+
+def _table(outcomes: list[Outcome]) -> Table:
+    table = Table(title=", ".join(f"{name} {value}" for name, value in machine().items()))
+    for column in ("bench", "rate", "unit", "baseline", "its rate", "ratio", "required", "told"):
+        table.add_column(column)
+    for o in outcomes:
+        told = ", ".join(f"{name} {value}" for name, value in o.told.items())
+        table.add_row(
+            o.bench, str(o.rate), o.unit, o.baseline, str(o.baseline_rate), str(o.ratio),
+            str(o.required), told,
+        )  # fmt: skip
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The loader, Kafka to ClickHouse over HTTP, against the engine inserting the same files itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from itertools import count
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from deploy.embedded.ports import choose_port
+from schemas.connections import ClickHouseConnection
+from schemas.topics import FACT_BLOCKS
+from sinks.clickhouse import Loader, migrate
+from sinks.clickhouse.checks import fact_columns
+from sinks.clickhouse.statements import BlockPosition, insert_block_sql
+from tests.bench.measure import Outcome, by_turns
+from tests.bench.stack import BenchStack, open_stack
+from tests.integration.fact_blocks import make_block, make_fact
+
+__all__ = ["loader"]
+
+_BLOCKS = 10
+_ROWS = 20_000
+_BUREAUS = ("FR", "DE", "BR", "JP", "KE", "EG", "IN", "US")
+_KINDS = ("notice", "arrest", "seizure", "report")
+
+
+def loader() -> Outcome:
+    """Rows a second into raw.facts and every rollup behind it."""
+    number = count()
+    with open_stack() as stack, tempfile.TemporaryDirectory(prefix="liaison-engine-") as store:
+        _prepare(Path(store))
+        blocks: list[bytes] = []
+
+        def contender() -> float:
+            blocks[:] = [_block(next(number)) for _ in range(_BLOCKS)]
+            return _through_the_loader(stack, blocks)
+
+        def baseline() -> float:
+            return _in_the_engine(Path(store), blocks)
+
+        rate, plain = by_turns(contender, baseline)
+    return Outcome(
+        "loader", "rows/s", round(rate), "the engine inserting the same files", round(plain),
+        round(rate / plain, 3), 0.5, {"blocks": _BLOCKS, "rows a block": _ROWS},
+    )  # fmt: skip
+
+
+def _block(number: int) -> bytes:
+    return make_block(
+        [
+            make_fact(
+                event_id=uuid.UUID(int=number << 64 | n),
+                bureau=_BUREAUS[n % len(_BUREAUS)],
+                kind=_KINDS[n % len(_KINDS)],
+                source_offset=n,
+            )
+            for n in range(_ROWS)
+        ]
+    )
+
+
+def _through_the_loader(stack: BenchStack, blocks: list[bytes]) -> float:
+    client = stack.at.clickhouse.client()
+    before = _rows(client)
+    producer = Producer(stack.at.kafka.producer_config())
+    for block in blocks:
+        producer.produce(FACT_BLOCKS, block, b"0", 0)
+    producer.flush(60)
+    stop = threading.Event()
+    thread = threading.Thread(target=Loader(stack.at.kafka, stack.at.clickhouse).run, args=(stop,))
+    began = time.monotonic()
+    thread.start()
+    while _rows(client) < before + len(blocks) * _ROWS or not _is_marked(client, stack):
+        time.sleep(0.01)
+    seconds = time.monotonic() - began
+    stop.set()
+    thread.join()
+    client.close()
+    return len(blocks) * _ROWS / seconds
+
+
+def _rows(client: Client) -> int:
+    return int(client.query("SELECT count() FROM raw.facts").result_rows[0][0])
+
+
+def _is_marked(client: Client, stack: BenchStack) -> bool:
+    consumer = Consumer(stack.at.kafka.consumer_config("bench-end"))
+    _, high = consumer.get_watermark_offsets(TopicPartition(FACT_BLOCKS, 0), timeout=30)
+    consumer.close()
+    ((mark,),) = client.query("SELECT max(block_offset) FROM raw.high_water").result_rows
+    return int(mark) == high - 1
+
+
+def _prepare(folder: Path) -> None:
+    """A store with the same tables and views, and the statement that fills them from a file."""
+    port = choose_port("clickhouse", wanted=0, previous=0, taken=())
+    service = subprocess.Popen(
+        [sys.executable, "-m", "deploy.clickhouse", "--data-dir", str(folder), "--port", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        connection = ClickHouseConnection("127.0.0.1", port)
+        client = _as_soon_as_it_answers(connection)
+        migrate(client)
+        columns = [pair for pair in fact_columns(client) if not pair[0].startswith("block_")]
+        client.close()
+    finally:
+        service.terminate()
+        service.wait(30)
+    statement = insert_block_sql(BlockPosition("bench", 0, 4242), columns)
+    (folder / "insert.sql").write_text(statement)
+
+
+def _as_soon_as_it_answers(connection: ClickHouseConnection) -> Client:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return connection.client()
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _in_the_engine(folder: Path, blocks: list[bytes]) -> float:
+    paths = []
+    for number, block in enumerate(blocks):
+        path = folder / f"{number}.avro"
+        path.write_bytes(block)
+        paths.append(str(path))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.engine_inserts", str(folder), *paths],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    answer = json.loads(done.stdout)
+    return float(len(blocks) * _ROWS / answer["seconds"])
