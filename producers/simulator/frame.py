@@ -16,7 +16,7 @@ from uuid import UUID
 
 from producers.simulator import shares
 from producers.simulator.choice import Choice
-from producers.simulator.numbers import MAKERS, identifier_value
+from producers.simulator.numbers import CHECKED, MAKERS, wrong
 from producers.simulator.population import Population
 from producers.simulator.texts import Texts
 from schemas.ids import uuid7
@@ -105,6 +105,7 @@ class Framer:
         }
         self._bases = {kind: _base(kind, reference) for kind in MODELS}
         self._known: dict[tuple[str, Any], list[Identifier]] = {}
+        self._slips = rng.random()
         self._case_number = 0
 
     def event(self, kind: str, fields: Fields) -> Event:
@@ -192,7 +193,20 @@ class Framer:
         return tuple(self.identifier(rng.choice(types)) for _ in range(rng.randint(least, most)))
 
     def identifier(self, type: str, role: Any = "subject") -> Identifier:
-        """An identifier, half of them seen before: the same people and things come up again."""
+        """An identifier, half of them seen before: the same people and things come up again.
+
+        Wrong check digits are slips in writing: what is known stays right, and every so many
+        mentions one is wrong, so that even short traffic has its share of them.
+        """
+        found = self._known_or_new(type, role)
+        if type in CHECKED:
+            self._slips += self.rates.wrong_check_digits
+            if self._slips >= 1:
+                self._slips -= 1
+                return found.model_copy(update={"value": wrong(type, found.value)})
+        return found
+
+    def _known_or_new(self, type: str, role: Any) -> Identifier:
         rng = self.rng
         known = self._known.setdefault((type, role), [])
         if known and rng.random() < _SEEN_BEFORE:
@@ -200,8 +214,7 @@ class Framer:
         country = None
         if type in _NATIONAL_TYPES:
             country = self.population.pick(rng)
-        value = identifier_value(rng, type, self.rates.wrong_check_digits)
-        made = Identifier(type=type, value=value, country=country, role=role)
+        made = Identifier(type=type, value=MAKERS[type](rng), country=country, role=role)
         if len(known) < _MOST_KNOWN:
             known.append(made)
         else:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from random import Random
 
-__all__ = ["CHECKED", "MAKERS", "identifier_value", "mrz_digit", "wrong"]
+__all__ = ["CHECKED", "MAKERS", "mrz_digit", "wrong"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CONSONANTS = "BCDFGHJKLMNPQRSTVWXZ"
@@ -225,11 +225,3 @@ def vin_from(first: str, value: str) -> str:
     )
     chars[8] = "0123456789X"[total % 11]
     return "".join(chars)
-
-
-def identifier_value(rng: Random, type: str, wrong_share: float) -> str:
-    """A value of a type; with `wrong_share` as the chance of a wrong check digit."""
-    value = MAKERS[type](rng)
-    if type in CHECKED and rng.random() < wrong_share:
-        return wrong(type, value)
-    return value
