@@ -1,8 +1,9 @@
 """The schema ids that an outbox is filled with, also while the registry is away.
 
 Invariants: the ids of the last answer lie in a file beside the outboxes, under the registry's
-address and a fingerprint of every schema that they number. They are used only where both are the
-same and the registry can't be reached: whatever it answers, a refusal too, goes before them.
+address and a fingerprint of every schema that they number, in the catalogue's order. They are used
+only where both are the same and the registry can't be reached: whatever it answers, a refusal too,
+goes before them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from schemas.catalogue import Catalogue, Schema
+from schemas.catalogue import Catalogue
 from schemas.connections import RegistryConnection
 from schemas.errors import ConfigurationError, RetryableError
 from schemas.registry import SchemaIds, fetch_schema_ids
@@ -52,16 +53,12 @@ def outbox_schema_ids(
         return kept
     kept = _read(file, named, catalogue)
     if kept is None or kept.by_id != ids.by_id:
-        _write(file, {**named, "ids": {_name(schema): ids.id_of(schema) for schema in catalogue}})
+        _write(file, {**named, "ids": [ids.id_of(schema) for schema in catalogue]})
     return ids
 
 
-def _name(schema: Schema) -> str:
-    return f"{schema.name} v{schema.version}"
-
-
 def _fingerprint(catalogue: Catalogue) -> str:
-    texts = "\n".join(f"{_name(schema)} {schema.text}" for schema in catalogue)
+    texts = "\n".join(f"{schema.version} {schema.text}" for schema in catalogue)
     return hashlib.sha256(texts.encode()).hexdigest()
 
 
@@ -71,7 +68,7 @@ def _read(file: Path, named: dict[str, str], catalogue: Catalogue) -> SchemaIds 
         found = json.loads(file.read_bytes())
         if {name: found[name] for name in named} != named:
             return None
-        return SchemaIds({schema: int(found["ids"][_name(schema)]) for schema in catalogue})
+        return SchemaIds(dict(zip(catalogue, map(int, found["ids"]), strict=True)))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -73,6 +73,19 @@ def test_an_event_is_published_while_the_registry_is_away(tmp_path: Path) -> Non
     assert wire.schema_id_of(record.value) == there.id_of(CATALOGUE.event("message"))
 
 
+def test_every_text_of_a_schema_keeps_its_own_id(tmp_path: Path) -> None:
+    """A delivered schema has one text for each pair of an event's and the enrichment's version."""
+    folders = packaged_folders()
+    name = "liaison.delivered.Enrichment"
+    note = {"name": "note", "type": ["null", "string"], "default": None, "doc": "New."}
+    enrichment = {**folders[1][name], "fields": [*folders[1][name]["fields"], note]}
+    catalogue = Catalogue({**folders, len(folders) + 1: {name: enrichment}})
+    with registry_numbering(first=501) as registry:
+        there = outbox_schema_ids(tmp_path, registry, catalogue)
+    away = outbox_schema_ids(tmp_path, registry, catalogue)
+    assert [away.id_of(schema) for schema in catalogue] == [there.id_of(s) for s in catalogue]
+
+
 def test_without_kept_ids_the_registry_is_told_to_be_away(tmp_path: Path) -> None:
     with registry_numbering() as registry:
         pass
@@ -99,7 +112,7 @@ def test_the_last_answer_is_kept_whatever_lay_there(tmp_path: Path) -> None:
         outbox_schema_ids(tmp_path, registry, CATALOGUE)
         older = json.loads(file.read_text("utf-8"))
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        older["ids"] = {name: number + 1000 for name, number in older["ids"].items()}
+        older["ids"] = [number + 1000 for number in older["ids"]]
         for found in (json.dumps(older), "", '{"ids": 1}'):
             file.write_text(found)
             there = outbox_schema_ids(tmp_path, registry, CATALOGUE)
