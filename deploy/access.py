@@ -5,7 +5,8 @@ the operation is `User:liaison-<role>`. Invariants: nothing is granted that no d
 rights follow the region that a bureau has on the day of provisioning; nothing is ever taken away
 here: rights that are there and not declared are reported for a person to judge.
 Operators may write to the source topics, since a replay puts a refused record back. The auditor may
-see how far the groups of router and cutter are, and not move them.
+see how far the groups of router and cutter are, and not move them. Groups that nobody joins are
+open to all.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _GROUPS = {
     "auditor": "liaison-auditor",
     "operator": "liaison-operator",
 }
+# Nobody joins these or commits in them: a client must name a group even where it joins none.
+_UNJOINED_GROUPS = ("liaison-desk", "liaison-outbox", "liaison-reading")
 _SEEN_BY_AUDITOR = ("router", "cutter")
 _TRANSACTIONAL = {"router": "liaison-router-", "cutter": "liaison-cutter"}
 
@@ -88,6 +91,14 @@ def _group_grants(reference: Reference) -> Iterator[_Grant]:
             prefix,
             ResourcePatternType.PREFIXED,
             AclOperation.READ,
+        )
+    for name in _UNJOINED_GROUPS:
+        yield (
+            "User:*",
+            ResourceType.GROUP,
+            name,
+            ResourcePatternType.LITERAL,
+            AclOperation.DESCRIBE,
         )
     for role in _SEEN_BY_AUDITOR:
         yield (

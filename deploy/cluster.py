@@ -121,6 +121,7 @@ class Cluster:
 
     def undeclared_rights(self, bindings: Sequence[AclBinding]) -> list[str]:
         """Rights of our principals that no declaration names, one line each."""
+        declared = set(bindings)
         principals = {binding.principal for binding in bindings}
         any_text: Any = None  # what the client takes, though its types say str
         everything = AclBindingFilter(
@@ -135,7 +136,7 @@ class Cluster:
         found = self._result(
             self._admin.describe_acls(everything, request_timeout=_TIMEOUT_S), "reading the rights"
         )
-        extra = [acl for acl in found if acl.principal in principals and acl not in set(bindings)]
+        extra = [acl for acl in found if acl.principal in principals and acl not in declared]
         return [
             f"{acl.principal} may {acl.operation.name} {acl.restype.name} {acl.name} from "
             f"{acl.host}, which nothing declares: take it back with kafka-acls if nobody needs it"

@@ -74,6 +74,17 @@ def test_a_bureau_s_groups_begin_with_its_code() -> None:
     assert len(groups) > len(REFERENCE.publishers)
 
 
+def test_whoever_assigns_itself_its_partitions_may_name_its_group() -> None:
+    named = {
+        acl.name
+        for acl in acls(REFERENCE, TODAY_MS)
+        if acl.principal == "User:*"
+        and acl.restype == ResourceType.GROUP
+        and acl.operation == AclOperation.DESCRIBE
+    }
+    assert named == {"liaison-desk", "liaison-outbox", "liaison-reading"}
+
+
 def test_an_operator_may_put_refused_records_back() -> None:
     written = rights("liaison-operator", AclOperation.WRITE)
     assert {f"intel.{region}" for region in SOURCE_REGIONS} <= written

@@ -1,0 +1,208 @@
+"""Rights on a broker that asks for them: what provisioning grants is enough, and no more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from deploy.access import acls, product_topics
+from deploy.cluster import Cluster
+from deploy.embedded import JarCache, Supervisor, default_cache_dir
+from deploy.embedded.java import find_java
+from deploy.embedded.kafka import KafkaPlace, format_storage, kafka_child
+from deploy.embedded.ports import LOOPBACK, choose_port
+from producers.reconcile import _records
+from schemas.clock import Deadline, SystemClock
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError
+from schemas.models import Report
+from schemas.reference import Reference
+from sinks.desk import Delivered, Item, Subscriber
+from stream_apps.engine import read_topics
+from stream_apps.router.worker import router_group
+from tests.desk_records import delivered, numbered_ids
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+RECOUNTED = (
+    "intel.europe", "intel.americas", "desk.europe.terrorism", "bureau.FR", "dlq.europe", "strikes",
+)  # fmt: skip
+USERS = ("FR", "BR", "liaison-router", "liaison-auditor")
+TOPICS = (
+    "intel.europe", "intel.americas", "desk.europe.terrorism", "desk.americas.terrorism",
+    "bureau.FR", "bureau.BR", "receipts.FR", "receipts.BR", "dlq.europe", "strikes",
+)  # fmt: skip
+PASSWORD = "test"
+WAIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class GuardedBroker:
+    """A broker where nobody may anything that was not granted."""
+
+    port: int
+
+    def user(self, name: str) -> KafkaConnection:
+        """A connection under a name."""
+        return KafkaConnection(
+            f"{LOOPBACK}:{self.port}",
+            {
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanisms": "PLAIN",
+                "sasl.username": name,
+                "sasl.password": PASSWORD,
+                "log_level": "0",
+            },
+        )
+
+    def write(
+        self, user: str, topic: str, key: bytes = b"FR", value: bytes = b"value"
+    ) -> KafkaError | None:
+        """Produce one record; the error, if it was refused."""
+        errors: list[KafkaError | None] = []
+        producer = Producer(self.user(user).producer_config())
+        producer.produce(topic, value, key, on_delivery=lambda error, _m: errors.append(error))
+        assert producer.flush(WAIT_S) == 0
+        (error,) = errors
+        return error
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedBroker]:
+    """A broker of its own with passwords and an authorizer, provisioned through a back door."""
+    java = find_java(None, os.environ)
+    jars = JarCache(default_cache_dir(os.environ)).ensure()
+    classpath = os.pathsep.join(str(jar) for jar in jars.kafka_classpath)
+    ports: list[int] = []
+    for name in ("kafka", "controller", "guarded"):
+        ports.append(choose_port(name, taken=ports))
+    place = KafkaPlace(tmp_path_factory.mktemp("guarded-kafka"), ports[0], ports[1])
+    format_storage(place, java, classpath)
+    child = kafka_child(place, java, classpath, place.home / "kafka.log")
+    _guard(place, ports[2])
+    with Supervisor() as supervisor:
+        supervisor.add(child)
+        supervisor.wait_ready()
+        _provision(KafkaConnection(place.bootstrap))
+        yield GuardedBroker(ports[2])
+
+
+def _provision(kafka: KafkaConnection) -> None:
+    """The topics and the rights that these tests need, as declared."""
+    reference = Reference.load()
+    cluster = Cluster(kafka)
+    cluster.create_topics([t for t in product_topics(reference) if t.name in TOPICS])
+    rights = acls(reference, SystemClock().now_ms())
+    cluster.grant(rights)
+    _wait_for(kafka, len(rights))
+    assert cluster.undeclared_rights(rights) == []
+
+
+def _wait_for(kafka: KafkaConnection, rights: int) -> None:
+    """The controller has the rights at once; the authorizer learns of them a moment later."""
+    clock = SystemClock()
+    admin, deadline = AdminClient(kafka.client_config()), Deadline.after(clock, WAIT_S)
+    any_text: Any = None
+    everything = AclBindingFilter(
+        ResourceType.ANY, any_text, ResourcePatternType.ANY, any_text, any_text,
+        AclOperation.ANY, AclPermissionType.ANY,
+    )  # fmt: skip
+    while len(admin.describe_acls(everything).result(WAIT_S)) < rights:
+        assert not deadline.expired()
+        clock.sleep(0.05)
+
+
+def _guard(place: KafkaPlace, port: int) -> None:
+    """Add a listener with passwords; whoever comes by the plain one is the administrator."""
+    users = " ".join(f'user_{user}="{PASSWORD}"' for user in USERS)
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    added = {
+        "listeners": (
+            f"PLAINTEXT://{place.bootstrap},CONTROLLER://{LOOPBACK}:{place.controller_port},"
+            f"GUARDED://{LOOPBACK}:{port}"
+        ),
+        "advertised.listeners": (
+            f"PLAINTEXT://{place.bootstrap},GUARDED://{LOOPBACK}:{port}"
+        ),
+        "listener.security.protocol.map": (
+            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT"
+        ),
+        "listener.name.guarded.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.guarded.plain.sasl.jaas.config": f"{module} required {users};",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }  # fmt: skip
+    # Of a name that is given twice, Java keeps the last.
+    with (place.home / "server.properties").open("a", encoding="utf-8") as properties:
+        properties.writelines(f"{name}={value}\n" for name, value in added.items())
+
+
+def test_a_bureau_writes_to_its_own_region_and_is_refused_another(broker: GuardedBroker) -> None:
+    assert broker.write("FR", "intel.europe") is None
+    for topic in ("intel.americas", "bureau.FR", "bureau.BR", "desk.europe.terrorism"):
+        error = broker.write("FR", topic)
+        assert error is not None
+        assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_a_desk_reads_its_own_region_and_is_refused_another(broker: GuardedBroker) -> None:
+    ids = numbered_ids()
+    record = delivered(ids, Report(subtype="analytical-report"), bureau="DE")
+    for region in ("europe", "americas"):
+        topic = f"desk.{region}.terrorism"
+        assert broker.write("liaison-router", topic, record.key, record.value) is None
+    for bureau, own, other in (("FR", "europe", "americas"), ("BR", "americas", "europe")):
+        kafka = broker.user(bureau)
+        with Subscriber(own, ["terrorism"], kafka=kafka, schema_ids=ids, bureau=bureau) as desk:
+            deadline = Deadline.after(SystemClock(), WAIT_S)
+            items: list[Item] = []
+            while not items and not deadline.expired():
+                items = desk.poll(1.0)
+        (item,) = items
+        assert isinstance(item, Delivered)
+        assert item.event_bytes == record.body
+        foreign = Subscriber(other, ["terrorism"], kafka=kafka, schema_ids=ids)
+        with pytest.raises(ConfigurationError) as caught:
+            foreign.open()
+        assert caught.value.code == "forbidden"
+
+
+def test_an_outbox_reads_its_own_receipts_and_is_refused_another_s(broker: GuardedBroker) -> None:
+    assert broker.write("liaison-router", "receipts.FR") is None
+    clock = SystemClock()
+    own = _records(broker.user("FR"), ["receipts.FR"], Deadline.after(clock, WAIT_S))
+    assert len(list(own)) == 1
+    with pytest.raises(ConfigurationError):
+        list(_records(broker.user("FR"), ["receipts.BR"], Deadline.after(clock, WAIT_S)))
+
+
+def test_the_auditor_reads_what_it_recounts_and_the_positions_of_the_router(
+    broker: GuardedBroker,
+) -> None:
+    auditor = broker.user("liaison-auditor")
+    assert broker.write("FR", "intel.europe") is None
+    assert list(read_topics(auditor, RECOUNTED, SystemClock()))
+    assert _position(auditor).offset < 0
+
+
+def _position(kafka: KafkaConnection) -> TopicPartition:
+    """Where the message lane's router stands, as `liaison verify` asks for it."""
+    consumer = Consumer(kafka.consumer_config(router_group("message")))
+    try:
+        (found,) = consumer.committed([TopicPartition("intel.europe", 0)], timeout=WAIT_S)
+        return found
+    finally:
+        consumer.close()
