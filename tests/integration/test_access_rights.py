@@ -1,4 +1,4 @@
-"""Rights on a broker that asks for them: what provisioning grants is enough, and no more."""
+"""Rights on a broker that asks for them: bureau, desk, outbox and auditor do theirs and no more."""
 
 from __future__ import annotations
 
