@@ -1,8 +1,11 @@
 """The embedded stack as the settings say, provisioned, with the workers that production runs.
 
 `liaison up`, the demo and the tests start the same thing from here. Invariants: a worker is a
-process of its own, started by the very command that production uses; it is ready when its group
-has taken it in; whatever ends, in whatever way, is told and (by the supervisor) started again.
+process of its own, started by the very command that production uses; it is ready when it says so
+itself, in a file; whatever ends, in whatever way, is told and (by the supervisor) started again.
+
+Why a file: asking Kafka whether a group has members ends the asking process (an assertion of
+librdkafka 2.16, where the broker is slow or just back), and here that is the whole stack.
 """
 
 from __future__ import annotations
@@ -13,9 +16,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-from confluent_kafka import ConsumerGroupState, KafkaException
-from confluent_kafka.admin import AdminClient
-
 import deploy
 from deploy.connections import Connections
 from deploy.embedded import (
@@ -25,16 +25,12 @@ from deploy.embedded import (
     FetchProgress,
     StackOptions,
     SupervisorEvent,
-    always_ready,
 )
 from deploy.provision import Progress, ProvisionReport, provision
 from deploy.settings import Settings
-from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from schemas.reference import Reference
 from schemas.topics import LANES
-from stream_apps.cutter.worker import CUTTER_GROUP
-from stream_apps.router.worker import router_group
 
 __all__ = ["WORKERS", "RunningStack", "worker_arguments"]
 
@@ -45,14 +41,8 @@ WORKERS: Mapping[str, tuple[str, ...]] = {
     "surge": ("run", "surge"),
 }
 """Every worker's name and command."""
-_GROUPS = {
-    **{f"router-{lane}": router_group(lane) for lane in LANES},
-    "cutter": CUTTER_GROUP,
-    "surge": "liaison-surge",
-}
 _TOLD = frozenset({EventKind.READY, EventKind.DIED, EventKind.GAVE_UP, EventKind.KILLED})
 _FETCH_STEP = 10
-_PROBE_S = 2.0
 
 
 class RunningStack:
@@ -127,13 +117,13 @@ class RunningStack:
 
     def worker(self, name: str) -> Child:
         """A worker as the supervisor takes it."""
-        group = _GROUPS.get(name)
-        kafka = self.connections.kafka
+        ready_file = self._stack.directory.folder("ready") / name
+        arguments = worker_arguments(name, data_dir=self.settings.data_dir, config=self._config)
         return self._stack.worker(
             name,
-            worker_arguments(name, data_dir=self.settings.data_dir, config=self._config),
+            [*arguments, "--ready-file", str(ready_file)],
             env=_same_code(),
-            ready=always_ready if group is None else lambda: _has_members(kafka, group),
+            ready_file=ready_file,
         )
 
     def places(self) -> dict[str, str]:
@@ -184,13 +174,3 @@ def _same_code() -> dict[str, str]:
     root = str(Path(deploy.__file__).parent.parent)
     path = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
-
-
-def _has_members(kafka: KafkaConnection, group: str) -> bool:
-    admin = AdminClient(kafka.client_config())
-    future = admin.describe_consumer_groups([group], request_timeout=_PROBE_S)[group]
-    try:
-        found = future.result(_PROBE_S * 2)
-    except (KafkaException, TimeoutError):
-        return False
-    return bool(found.state == ConsumerGroupState.STABLE and found.members)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,11 @@ WorkerName = Annotated[
     ),
 ]
 
+ReadyFile = Annotated[
+    Path | None,
+    typer.Option(help="Made when the worker has taken up its work, for a probe; removed before."),
+]
+
 
 class Lane(StrEnum):
     """Searches never stand before messages: each lane has routers of its own."""
@@ -43,6 +49,7 @@ def router(
     context: typer.Context,
     lane: Annotated[Lane, typer.Option(help="Which lane to route.")] = Lane.MESSAGE,
     worker: WorkerName = "0",
+    ready_file: ReadyFile = None,
 ) -> None:
     """Check, deduplicate, enrich and route one lane, exactly once.
 
@@ -52,11 +59,18 @@ def router(
         from stream_apps.router.worker import run_router
 
         at = session_of(context).connections
-        run_router(at.kafka, at.registry, lane=lane.value, worker=worker, stop=stop)
+        run_router(
+            at.kafka,
+            at.registry,
+            lane=lane.value,
+            worker=worker,
+            stop=stop,
+            ready=_readiness(ready_file),
+        )
 
 
 @app.command()
-def cutter(context: typer.Context, worker: WorkerName = "0") -> None:
+def cutter(context: typer.Context, worker: WorkerName = "0", ready_file: ReadyFile = None) -> None:
     """Cut facts into blocks that never change.
 
     Example: [bold]liaison run cutter[/]
@@ -65,11 +79,11 @@ def cutter(context: typer.Context, worker: WorkerName = "0") -> None:
         from stream_apps.cutter.worker import run_cutter
 
         at = session_of(context).connections
-        run_cutter(at.kafka, at.registry, worker=worker, stop=stop)
+        run_cutter(at.kafka, at.registry, worker=worker, stop=stop, ready=_readiness(ready_file))
 
 
 @app.command()
-def loader(context: typer.Context) -> None:
+def loader(context: typer.Context, ready_file: ReadyFile = None) -> None:
     """Load blocks into ClickHouse, each once.
 
     Example: [bold]liaison run loader[/]
@@ -78,11 +92,11 @@ def loader(context: typer.Context) -> None:
         from sinks.clickhouse import Loader
 
         at = session_of(context).connections
-        Loader(at.kafka, at.clickhouse).run(stop)
+        Loader(at.kafka, at.clickhouse).run(stop, _readiness(ready_file))
 
 
 @app.command()
-def surge(context: typer.Context) -> None:
+def surge(context: typer.Context, ready_file: ReadyFile = None) -> None:
     """Count facts by region and category, and raise an alert where a window stands out.
 
     Example: [bold]liaison run surge[/]
@@ -103,6 +117,7 @@ def surge(context: typer.Context) -> None:
         ),
         standstill_s=chosen.standstill_s,
         replicas=session.settings.kafka.topic_replicas,
+        ready=_readiness(ready_file),
     )
 
 
@@ -151,3 +166,23 @@ def stop_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _readiness(file: Path | None) -> Callable[[], None]:
+    """What a worker calls when it has taken up its work; until then the file is not there."""
+    if file is None:
+        return lambda: None
+    _change(file, lambda: file.unlink(missing_ok=True))
+    return lambda: _change(file, file.touch)
+
+
+def _change(file: Path, change: Callable[[], None]) -> None:
+    from schemas.errors import ConfigurationError
+
+    try:
+        change()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the ready file {file} can't be written ({error.strerror}): name another",
+            code="no-file",
+        ) from error

@@ -2,7 +2,8 @@
 
 A `ready` probe is called again and again, in a thread of its own: it returns False while the child
 is not ready yet, True once it is, raises LiaisonError if it will never be, and answers within a
-second or two. `env` is the whole environment; None is the supervisor's own.
+second or two. `prepare` is called before each start, in the supervising thread. `env` is the whole
+environment; None is the supervisor's own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "always_ready",
     "describe_exit",
     "last_telling_line",
+    "nothing",
     "unexplained",
 ]
 
@@ -34,6 +36,10 @@ _SEVERE = re.compile(r"\b(?:ERROR|FATAL|CRITICAL)\b")
 def always_ready() -> bool:
     """For a child that is ready as soon as it runs."""
     return True
+
+
+def nothing() -> None:
+    """For a child that needs no preparation."""
 
 
 def unexplained() -> str:
@@ -52,6 +58,7 @@ class Child:
     argv: tuple[str, ...]
     log_path: Path
     env: Mapping[str, str] | None = None
+    prepare: Callable[[], None] = nothing
     ready: Callable[[], bool] = always_ready
     cwd: Path | None = None
     explain: Callable[[], str] = unexplained

@@ -15,12 +15,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 
 import httpx
 
-from deploy.embedded.child import Child, SupervisorEvent, always_ready
+from deploy.embedded.child import Child, SupervisorEvent, always_ready, nothing
 from deploy.embedded.data_directory import Addresses, DataDirectory
 from deploy.embedded.disk import require_free_bytes
 from deploy.embedded.jars import FetchProgress, JarCache, default_cache_dir
@@ -37,6 +38,7 @@ ClickHouseCommand = Callable[[Path, int], Sequence[str]]
 """From a data folder and a port to the argument list of the ClickHouse service."""
 
 _CLICKHOUSE_STOP_S = 20.0
+_WORKER_READY_S = 180.0  # taking over may mean reading a whole ledger
 _UNBUFFERED = {"PYTHONUNBUFFERED": "1"}  # or a killed child's last words stay in its memory
 
 
@@ -113,15 +115,20 @@ class EmbeddedStack:
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        ready: Callable[[], bool] = always_ready,
+        ready_file: Path | None = None,
     ) -> Child:
-        """A child whose log lies with the stack's. `env` is added to this process's environment."""
+        """A child whose log lies with the stack's. `env` is added to this process's environment.
+
+        It is ready as soon as it has made its `ready_file`; without one, as soon as it runs.
+        """
         return Child(
             name=name,
             argv=tuple(argv),
             log_path=self.directory.logs / f"{name}.log",
             env={**os.environ, **_UNBUFFERED, **(env or {})},
-            ready=ready,
+            prepare=nothing if ready_file is None else partial(_remove, ready_file),
+            ready=always_ready if ready_file is None else ready_file.exists,
+            ready_timeout_s=_WORKER_READY_S,
         )
 
     def wait(self, timeout_s: float | None = None) -> None:
@@ -208,6 +215,10 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
 
 
 def _pings(port: int) -> bool:

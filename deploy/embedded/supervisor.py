@@ -218,6 +218,7 @@ class Supervisor:
 
     def _start(self, kept: _Kept) -> None:
         child = kept.child
+        child.prepare()
         child.log_path.parent.mkdir(parents=True, exist_ok=True)
         with child.log_path.open("ab") as log:
             kept.log_start = log.tell()

@@ -10,6 +10,7 @@ the loader is told to stop.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -81,8 +82,8 @@ class Loader:
         self._settings = settings or LoaderSettings()
         self._metrics = metrics or LoaderMetrics()
 
-    def run(self, stop: threading.Event) -> None:
-        """Load until `stop` is set.
+    def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Load until `stop` is set; `ready` is called once it knows where to go on.
 
         Raises:
             ConfigurationError: ClickHouse or the topic is not as it must be; a person must act.
@@ -100,6 +101,7 @@ class Loader:
             try:
                 topic_id = self._topic_id()
                 self._assign(consumer, lander, topic_id)
+                ready()
                 while not stop.is_set():
                     message = consumer.poll(self._settings.poll_timeout_s)
                     if message is not None and self._is_block(message):

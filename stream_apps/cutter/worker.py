@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection, RegistryConnection
@@ -22,9 +23,13 @@ def run_cutter(
     *,
     worker: str = "0",
     stop: threading.Event,
+    ready: Callable[[], None] = lambda: None,
     cut_interval_s: float = 0.5,
 ) -> None:
-    """Cut blocks until `stop` is set; `worker` names the slot, stable over restarts."""
+    """Cut blocks until `stop` is set; `worker` names the slot, stable over restarts.
+
+    `ready` is called whenever partitions have been taken over.
+    """
     catalogue = Catalogue.load()
     cutter = Cutter(catalogue=catalogue, ids=fetch_schema_ids(registry, catalogue))
     settings = LoopSettings(
@@ -34,4 +39,4 @@ def run_cutter(
         max_batch_records=2000,
         linger_s=cut_interval_s,
     )
-    TransactionalLoop(kafka, cutter, settings).run(stop)
+    TransactionalLoop(kafka, cutter, settings).run(stop, ready)

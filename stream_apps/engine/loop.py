@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -84,8 +84,10 @@ class TransactionalLoop:
         self.aborts = 0
         self.records = 0
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set; a batch begun is committed or aborted before this returns.
+
+        `ready` is called whenever partitions have been taken over.
 
         Raises:
             FencedError: a successor took over.
@@ -93,6 +95,7 @@ class TransactionalLoop:
             LiaisonError: anything else that a restart of the process may or may not mend.
         """
         settings = self._settings
+        self._ready = ready
         self._open_producer()
         self._consumer = Consumer(
             self._kafka.consumer_config(
@@ -354,6 +357,7 @@ class TransactionalLoop:
         self._forget()
         consumer.assign(committed)
         log.info("engine.assigned", group=settings.group_id, partitions=len(assigned))
+        self._ready()
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         lost = [Partition(p.topic, p.partition) for p in partitions]

@@ -6,6 +6,7 @@ Messages commit at once; searches every 5 s or 20,000 records, since folding pay
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection, RegistryConnection
@@ -40,8 +41,12 @@ def run_router(
     lane: str,
     worker: str = "0",
     stop: threading.Event,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Route a lane until `stop` is set; `worker` names the slot, stable over restarts."""
+    """Route a lane until `stop` is set; `worker` names the slot, stable over restarts.
+
+    `ready` is called whenever partitions have been taken over.
+    """
     catalogue = Catalogue.load()
     router = Router(
         lane=lane,
@@ -49,4 +54,4 @@ def run_router(
         catalogue=catalogue,
         ids=fetch_schema_ids(registry, catalogue),
     )
-    TransactionalLoop(kafka, router, router_settings(lane, worker)).run(stop)
+    TransactionalLoop(kafka, router, router_settings(lane, worker)).run(stop, ready)

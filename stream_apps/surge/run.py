@@ -67,6 +67,7 @@ def run_surge(
     settings: SurgeSettings | None = None,
     topics: SurgeTopics | None = None,
     *,
+    ready: Callable[[], None] = lambda: None,
     session_timeout_s: float = 10.0,
     standstill_s: float = 60.0,
     replicas: int = 1,
@@ -75,8 +76,9 @@ def run_surge(
 
     `settings.cells` is replaced by the number of regions and categories of the reference data. A
     worker that was killed is replaced after `session_timeout_s`. One that counts nothing while
-    facts wait ends after `standstill_s`, and before twice that. `replicas` is of the table's
-    changelog, where provisioning has not made it.
+    facts wait ends after `standstill_s`, and before twice that. `ready` is called whenever
+    partitions have been taken over. `replicas` is of the table's changelog, where provisioning has
+    not made it.
 
     Raises:
         ConfigurationError: the registry does not know the schemas, or Kafka's options don't fit.
@@ -90,6 +92,7 @@ def run_surge(
     data_dir.mkdir(parents=True, exist_ok=True)
     topics = topics or SurgeTopics()
     app = build_app(kafka, data_dir, topics.app_id, session_timeout_s, replicas)
+    _tell_ready(app, ready)
     watch = StandstillWatch(first_unread(kafka, topics.facts))
     asyncio.run(_serve(app, catalogue, schema_ids, settings, topics, watch, standstill_s))
 
@@ -125,6 +128,13 @@ def build_app(
         datadir=str(data_dir),
         autodiscover=False,
     )
+
+
+def _tell_ready(app: CommittingApp, ready: Callable[[], None]) -> None:
+    async def tell(*_: Any, **_named: Any) -> None:
+        ready()
+
+    app.on_rebalance_complete.connect(tell)
 
 
 async def _serve(

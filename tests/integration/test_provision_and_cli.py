@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -33,6 +34,7 @@ from tests.worker_processes import WorkerProcess
 pytestmark = pytest.mark.stack
 Capture = pytest.CaptureFixture[str]
 PATIENCE_S = 90.0
+STALL_S = 8.0
 PROJECT = Path(__file__).parent.parent.parent
 
 
@@ -211,25 +213,63 @@ def _has_begun(worker: WorkerProcess) -> bool:
     return "librdkafka" in maps
 
 
-@pytest.mark.timeout(400)  # a second stack beside the shared one
-def test_up_brings_all_up_and_leaves_none_behind(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.cli", "--data-dir", str(tmp_path / "d"), "up", "--json"],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+def test_a_worker_makes_its_ready_file_when_it_has_taken_up_its_work(
+    stack: Stack, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    ready_file = tmp_path / "ready"
+    ready_file.touch()  # of an earlier run
+    worker = start_worker(
+        "cutter", extra=("--worker", "ready-test", "--ready-file", str(ready_file))
     )
+    until(lambda: not ready_file.exists())
+    until(ready_file.exists)
+    assert "engine.assigned" in worker.log()
+
+
+def test_a_ready_file_that_cannot_be_written_is_refused(
+    stack: Stack, capsys: Capture, tmp_path: Path
+) -> None:
+    given = ("run", "loader", "--ready-file", str(tmp_path / "none" / "ready"))
+    assert run(["--data-dir", str(stack.data_dir), *given]) == exits.CONFIGURATION
+    assert "name another" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(400)  # a second stack beside the shared one
+def test_up_outlives_its_broker_and_leaves_none_behind(tmp_path: Path) -> None:
+    told_file = tmp_path / "told"
+    with told_file.open("wb") as told_lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", "--data-dir", str(tmp_path / "d"), "up", "--json"],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=told_lines,
+        )
     assert process.stdout is not None
+
+    def up_told(line: str, times: int) -> bool:
+        assert process.poll() is None, told_file.read_text("utf-8")
+        return told_file.read_text("utf-8").count(line) == times
+
     try:
         told = b""
         while not told.rstrip().endswith(b"}"):
             line = process.stdout.readline()
-            assert line, f"up ended with {process.wait()}"
+            assert line, f"up ended with {process.wait()}: {told_file.read_text('utf-8')}"
             told += line
         places = json.loads(told)
         assert places["kafka"].startswith("127.0.0.1:")
         settings = Settings(data_dir=tmp_path / "d")
         assert run(["--data-dir", str(settings.data_dir), "topics", "--json"]) == exits.OK
+
+        # The broker hangs while a worker comes back: the worst time to ask it anything.
+        broker = _child(process.pid, "kafka.Kafka")
+        broker.suspend()
+        _child(process.pid, "surge").kill()
+        until(lambda: up_told("surge was killed by SIGKILL", 1))
+        SystemClock().sleep(STALL_S)
+        broker.resume()
+        until(lambda: up_told("surge is ready", 2))
+
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == exits.OK
     finally:
@@ -241,3 +281,8 @@ def test_up_brings_all_up_and_leaves_none_behind(tmp_path: Path) -> None:
         capture_output=True, check=False,
     )  # fmt: skip
     assert left.stdout == b""
+
+
+def _child(parent: int, word: str) -> psutil.Process:
+    """The child with this word on its command line."""
+    return next(p for p in psutil.Process(parent).children() if word in p.cmdline())
