@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -71,10 +71,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _http_address(url: str, *forms: str) -> SplitResult:
+    """The parts of an HTTP address that can be used whole; else ValueError, without secrets."""
+    remedy = f"write {' or '.join(forms)}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its words may hold a part of a password
+        raise ValueError(f"url is no HTTP address, or its port is none: {remedy}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError(f"url is no HTTP address, or its port is none: {remedy}")
+    if parts.query or parts.fragment:
+        raise ValueError(f"url goes on after a ? or #, which would not be used: {remedy}")
+    return parts
+
+
 class KafkaSettings(_Section):
     """The broker. Without `bootstrap_servers` it is the embedded one."""
 
     bootstrap_servers: str | None = None
+    """`host:port`, several with commas between."""
     options: Mapping[str, str] = Field(default_factory=dict)
     """librdkafka's own options, by its names."""
     replication_factor: int | None = Field(default=None, ge=1)
@@ -96,6 +112,12 @@ class KafkaSettings(_Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        servers = self.bootstrap_servers
+        if servers is not None and not all(server.strip() for server in servers.split(",")):
+            raise ValueError(
+                f"bootstrap_servers {servers!r} has an empty server: write host:9092, several with "
+                "commas between, or leave it out for the embedded broker"
+            )
         if self.is_embedded and self.topic_replicas > 1:
             raise ValueError(
                 f"replication_factor {self.topic_replicas} needs as many brokers, and the embedded "
@@ -114,6 +136,13 @@ class RegistrySettings(_Section):
     """The schema registry (Confluent's HTTP interface). Without `url` it is the embedded one."""
 
     url: str | None = None
+    """`http://host:8081`; several registries that share their schemas with commas between."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for url in () if self.url is None else self.url.split(","):
+            _http_address(url.strip(), "http://host:8081", "https://host:8081")
+        return self
 
 
 class ClickHouseSettings(_Section):
@@ -127,16 +156,17 @@ class ClickHouseSettings(_Section):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.url is not None:
-            parts = urlsplit(self.url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(
-                    f"url {self.url!r} is no HTTP address: write http://host:{_CLEAR_PORT} "
-                    f"or https://host:{_TLS_PORT}"
-                )
+            forms = f"http://host:{_CLEAR_PORT}", f"https://host:{_TLS_PORT}"
+            parts = _http_address(self.url, *forms)
             if parts.username or parts.password:
                 raise ValueError(
                     "url holds a user name or password: give clickhouse.username and "
                     "clickhouse.password instead"
+                )
+            if parts.path.strip("/"):
+                raise ValueError(
+                    f"url has a path ({parts.path}), which would not be used: write {forms[0]} "
+                    f"or {forms[1]}"
                 )
         elif self.username != "default" or self.password.get_secret_value():
             raise ValueError(
@@ -221,10 +251,20 @@ class EmbeddedSettings(_Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        fixed = [p for p in (self.kafka_port, self.registry_port, self.clickhouse_port) if p]
+        fixed = list(self.ports.values())
         if len(fixed) != len(set(fixed)):
             raise ValueError(f"two servers cannot share a port ({fixed}): give each its own, or 0")
         return self
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports that are given, by setting."""
+        given = {
+            "kafka_port": self.kafka_port,
+            "registry_port": self.registry_port,
+            "clickhouse_port": self.clickhouse_port,
+        }
+        return {name: port for name, port in given.items() if port}
 
 
 class SurgeSection(_Section):
@@ -279,6 +319,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 "registry.url names a registry outside, but the broker is the embedded one: "
                 "set kafka.bootstrap_servers too (LIAISON_KAFKA__BOOTSTRAP_SERVERS)"
+            )
+        unused = [
+            name
+            for name in self.embedded.ports
+            if not self.kafka.is_embedded
+            or (name == "clickhouse_port" and self.clickhouse.url is not None)
+        ]
+        if unused:
+            raise ValueError(
+                f"embedded.{', embedded.'.join(unused)} would not be used, since the settings name "
+                "a server outside: leave the port or the server out"
             )
         if self.kafka.is_embedded and self.kafka.options:
             raise ValueError(

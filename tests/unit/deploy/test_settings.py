@@ -168,6 +168,53 @@ def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:
             "write http://host:8123",
         ),
         (
+            {"LIAISON_CLICKHOUSE__URL": "http://clickhouse:99999"},
+            "write http://host:8123",
+        ),
+        (
+            {"LIAISON_CLICKHOUSE__URL": "http://clickhouse:0"},
+            "write http://host:8123",
+        ),
+        (
+            {"LIAISON_CLICKHOUSE__URL": "http://clickhouse/below"},
+            "url has a path (/below)",
+        ),
+        (
+            {"LIAISON_CLICKHOUSE__URL": "http://clickhouse:8123?database=other"},
+            "after a ? or #",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_REGISTRY__URL": "registry:8081"},
+            "write http://host:8081",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_REGISTRY__URL": "http://one:8081,two:8081"},
+            "write http://host:8081",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_REGISTRY__URL": "http://registry:port"},
+            "write http://host:8081",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_KAFKA__BOOTSTRAP_SERVERS": " "},
+            "leave it out for the embedded broker",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_KAFKA__BOOTSTRAP_SERVERS": "b1:9092,,b2:9092"},
+            "leave it out for the embedded broker",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_EMBEDDED__KAFKA_PORT": "9092"},
+            "embedded.kafka_port would not be used",
+        ),
+        (
+            {
+                "LIAISON_CLICKHOUSE__URL": "http://clickhouse",
+                "LIAISON_EMBEDDED__CLICKHOUSE_PORT": "8123",
+            },
+            "embedded.clickhouse_port would not be used",
+        ),
+        (
             {"LIAISON_CLICKHOUSE__URL": "http://a:b@clickhouse"},
             "clickhouse.username",
         ),
@@ -214,8 +261,26 @@ def test_what_cannot_work_is_refused_with_the_remedy(
     assert "\n" not in str(refused.value)
 
 
-def test_a_refusal_does_not_print_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    setenv(monkeypatch, {"LIAISON_CLICKHOUSE__PASSWORD": "swordfish"})
+@pytest.mark.parametrize("url", ["http://one:8081, http://two:8081", "https://r/apis/ccompat/v7"])
+def test_a_registry_may_have_several_addresses_and_a_path(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setenv(monkeypatch, {**OUTSIDE, "LIAISON_REGISTRY__URL": url})
+    assert load_settings().registry.url == url
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"LIAISON_CLICKHOUSE__PASSWORD": "swordfish"},
+        {"LIAISON_CLICKHOUSE__URL": "http://a:swordfish/2@clickhouse"},
+        {**OUTSIDE, "LIAISON_REGISTRY__URL": "http://a:swordfish/2@registry"},
+    ],
+)
+def test_a_refusal_does_not_print_secrets(
+    values: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setenv(monkeypatch, values)
     with pytest.raises(ConfigurationError) as refused:
         load_settings()
     assert "swordfish" not in str(refused.value)
