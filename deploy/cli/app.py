@@ -35,10 +35,12 @@ from deploy.cli import (
 from deploy.cli.logs import configure_logs
 from deploy.cli.printing import error_line
 from deploy.cli.session import Session
-from schemas.errors import LiaisonError
+from schemas.errors import ConfigurationError, LiaisonError, RetryableError
 
 __all__ = ["app", "run"]
 
+# ClickHouse's codes for an account that it does not know or that may not do this.
+_NOT_LET_IN = frozenset({192, 193, 194, 497, 516})
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {text}" for code, text in exits.TABLE.items()) + "."
 
 app = typer.Typer(
@@ -122,6 +124,27 @@ def _foreign(error: Exception) -> int:
     if origin in ("cimpl", "confluent_kafka"):
         error_line("kafka", f"{error}: is the broker up, and are the settings right?")
         return exits.RETRYABLE
+    if origin == "clickhouse_connect" and (ours := _of_clickhouse(error)) is not None:
+        error_line(ours.code, str(ours))
+        return exits.code_of(ours)
     traceback.print_exception(error)
     error_line("fault", f"{type(error).__name__}: {error}; this is a fault of Liaison, report it")
     return exits.FAULT
+
+
+def _of_clickhouse(error: Exception) -> LiaisonError | None:
+    """The error of ClickHouse's client as one of ours; None where a statement of ours is wrong."""
+    from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+    code = getattr(error, "code", None)
+    if code in _NOT_LET_IN:
+        return ConfigurationError(
+            f"{error}: correct clickhouse.username and clickhouse.password, or grant the rights",
+            code="clickhouse-rights",
+        )
+    # Without a code it was no ClickHouse that answered.
+    if isinstance(error, OperationalError) or (type(error) is DatabaseError and code is None):
+        return RetryableError(
+            f"{error}: is ClickHouse up, and is clickhouse.url right?", code="clickhouse-away"
+        )
+    return None

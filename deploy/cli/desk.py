@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,40 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_NO_DESK = ("search", "recall")  # kinds that no desk is sent
 _DURATION = re.compile(r"(\d+)([smhd])\Z")
+
+
+def _kinds(values: list[str] | None) -> list[str] | None:
+    from schemas.reference import Reference
+
+    return _chosen(values, [kind for kind in Reference.load().kinds if kind not in _NO_DESK])
+
+
+def _urgencies(values: list[str] | None) -> list[str] | None:
+    from schemas.reference import Reference
+
+    return _chosen(values, Reference.load().urgencies)
+
+
+def _senders(values: list[str] | None) -> list[str] | None:
+    from schemas.reference import Reference
+
+    unknown = sorted(set(values or ()) - Reference.load().publishers)
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(map(repr, unknown))}: no bureau publishes under this code, so nothing "
+            "would ever come; write ISO 3166 alpha-2 in capitals, or XP"
+        )
+    return values
+
+
+def _chosen(values: list[str] | None, known: Iterable[str]) -> list[str] | None:
+    """The values, if there are such: a filter of others would wait for ever."""
+    unknown = sorted(set(values or ()) - set(known))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(map(repr, unknown))}: choose from {', '.join(known)}")
+    return values
 
 
 @app.callback()
@@ -52,10 +86,15 @@ def tail(
         str | None,
         typer.Option(help="Read as this bureau: without its own events, with those to it alone."),
     ] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only these kinds.")] = None,
-    urgency: Annotated[list[str] | None, typer.Option(help="Only these urgencies.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(callback=_kinds, help="Only these kinds.")
+    ] = None,
+    urgency: Annotated[
+        list[str] | None, typer.Option(callback=_urgencies, help="Only these urgencies.")
+    ] = None,
     sender: Annotated[
-        list[str] | None, typer.Option("--from", help="Only events of these bureaus.")
+        list[str] | None,
+        typer.Option("--from", callback=_senders, help="Only events of these bureaus."),
     ] = None,
     iccs: Annotated[str, typer.Option(help="Only offences whose ICCS code begins so.")] = "",
     min_score: Annotated[int, typer.Option(help="Only this priority score or more.")] = 0,

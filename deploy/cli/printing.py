@@ -32,11 +32,13 @@ _PIPED_WIDTH = 400
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    print_text(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
 def print_text(text: str) -> None:
+    """A line on stdout, at once: whoever reads it may wait while the command goes on."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def print_table(

@@ -93,8 +93,8 @@ def hand_over(
     return receipts
 
 
-def parse_events(lines: Iterable[str]) -> tuple[list[Event], list[tuple[int, str]]]:
-    """Events of JSON lines, and what is wrong with the lines that are none."""
+def parse_events(lines: Iterable[bytes]) -> tuple[list[Event], list[tuple[int, str]]]:
+    """Events of JSON lines (UTF-8), and what is wrong with the lines that are none."""
     from pydantic import ValidationError
 
     from schemas.models import MODELS
@@ -105,7 +105,7 @@ def parse_events(lines: Iterable[str]) -> tuple[list[Event], list[tuple[int, str
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
+            fields = json.loads(line.decode("utf-8"))
             if not isinstance(fields, dict):
                 raise TypeError("it is no JSON object")
             kind = fields.pop("kind", None)
@@ -114,6 +114,8 @@ def parse_events(lines: Iterable[str]) -> tuple[list[Event], list[tuple[int, str
             events.append(MODELS[kind].model_validate_json(json.dumps(fields)))
         except ValidationError as error:
             wrong.append((number, in_words(error)))
+        except RecursionError:
+            wrong.append((number, "it is nested too deeply"))
         except (ValueError, TypeError) as error:
             wrong.append((number, str(error)))
     return events, wrong
@@ -143,13 +145,14 @@ def print_receipts(receipts: list[Receipt], *, as_json: bool) -> None:
     note(f"{len(rows)} events handed over and acknowledged by the broker")
 
 
-def _lines(file: Path) -> Iterable[str]:
+def _lines(file: Path) -> list[bytes]:
+    """The lines as bytes: text would be split inside JSON strings too, at U+2028 and the like."""
     from schemas.errors import ConfigurationError
 
     if str(file) == "-":
-        return sys.stdin.readlines()
+        return sys.stdin.buffer.read().splitlines()
     try:
-        return file.read_text("utf-8").splitlines()
+        return file.read_bytes().splitlines()
     except OSError as error:
         raise ConfigurationError(
             f"{file} can't be read ({error.strerror}): name a file of JSON lines, or - for stdin",

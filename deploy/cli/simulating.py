@@ -11,6 +11,8 @@ from deploy.cli.session import session_of
 
 __all__ = ["simulate"]
 
+_MOST_DAYS = 3660.0
+
 
 def simulate(
     context: typer.Context,
@@ -18,7 +20,12 @@ def simulate(
     searches: Annotated[int, typer.Option(min=0, help="How many searches.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
     days: Annotated[
-        float, typer.Option(min=0.001, help="The time that the traffic is spread over, until now.")
+        float,
+        typer.Option(
+            min=0.001,
+            max=_MOST_DAYS,
+            help="The time that the traffic is spread over, until now.",
+        ),
     ] = 1.0,
     speed: Annotated[
         float | None,

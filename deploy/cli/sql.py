@@ -50,25 +50,22 @@ def sql(
 def _asked(at: Any, text: str, text_format: str | None) -> Any:
     from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-    from schemas.errors import PermanentError, RetryableError
+    from schemas.errors import PermanentError
 
+    client = at.client()
     try:
-        client = at.client()
-        try:
-            if text_format is not None:
-                return client.raw_query(text, fmt=text_format)
-            answer = client.query(text)
-            return list(answer.column_names), [list(row) for row in answer.result_rows]
-        finally:
-            client.close()
-    except OperationalError as error:
-        raise RetryableError(
-            f"ClickHouse at {at.host}:{at.port} can't be reached: {error}", code="clickhouse-away"
-        ) from error
+        if text_format is not None:
+            return client.raw_query(text, fmt=text_format)
+        answer = client.query(text)
+        return list(answer.column_names), [list(row) for row in answer.result_rows]
+    except OperationalError:
+        raise  # away: not the statement's fault
     except ClickHouseError as error:
         raise PermanentError(
             f"ClickHouse refused it: {_server_s_words(error)}", code="sql"
         ) from error
+    finally:
+        client.close()
 
 
 def _server_s_words(error: Exception) -> str:

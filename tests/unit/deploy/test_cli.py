@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from deploy.cli import exits
 from deploy.cli.app import app, run
 from deploy.cli.desk import duration_ms
+from deploy.cli.printing import print_json
 from deploy.cli.publishing import parse_events
 from deploy.handover import outbox_file
 from schemas.errors import ConfigurationError, FencedError, PermanentError, RetryableError
@@ -147,6 +149,11 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
         ["dlq", "show", "dlq.europe"],
         ["dlq", "list", "--region", "mars"],
         ["ledger", "--region", "mars"],
+        ["desk", "tail", "--region", "europe", "--kind", "robbery"],
+        ["desk", "tail", "--region", "europe", "--kind", "search"],
+        ["desk", "tail", "--region", "europe", "--urgency", "hot"],
+        ["desk", "tail", "--region", "europe", "--from", "fr"],
+        ["simulate", "--days", "1e10"],
         ["run", "router", "--lane", "slow"],
         ["publish", "-"],
         ["import", "un-list", "list.xml", "--max-recall-share", "2"],
@@ -158,24 +165,64 @@ def test_wrong_usage_is_refused_as_such(arguments: list[str], tmp_path: Path) ->
     assert run(["--data-dir", str(tmp_path), *arguments]) == exits.USAGE
 
 
+@pytest.mark.parametrize("name", ["events.jsonl", "-"])
+def test_a_line_ends_where_a_file_s_line_ends_and_nowhere_else(
+    name: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = "\u2028\u2029\x85\x0b\x0c\x1c"
+    lines = ('{"kind": "robbery", "what": "' + strange + '"}\r\n') * 2
+    Path("events.jsonl").write_bytes(lines.encode())
+    with open("events.jsonl", encoding="utf-8") as given:  # noqa: PTH123 - as a shell's `<`
+        monkeypatch.setattr("sys.stdin", given)
+        assert run(["publish", name, "--bureau", "FR"]) == exits.DIFFERENCE
+    told = capsys.readouterr().err
+    assert told.count("error[bad-event]") == 2
+    assert "correct 2 lines" in told
+
+
+def test_a_clickhouse_that_is_away_is_one_line(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("LIAISON_REGISTRY__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", "http://127.0.0.1:1")
+    for command in (["run", "loader"], ["sql", "SELECT 1"]):
+        assert run(command) == exits.RETRYABLE
+        told = capsys.readouterr().err
+        assert "error[clickhouse-away]" in told
+        assert "Traceback" not in told
+
+
+def test_what_is_printed_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="utf-8"))
+    print_json({"kafka": "127.0.0.1:9092"})
+    assert json.loads(written.getvalue()) == {"kafka": "127.0.0.1:9092"}
+
+
 def test_events_are_read_from_json_lines() -> None:
     events, wrong = parse_events(
         [
-            '{"kind": "seizure", "what": "cocaine", "category": "drug-trafficking"}',
-            "",
-            '{"kind": "seizure", "category": "drugs"}',
-            '{"kind": "robbery"}',
-            "[1]",
-            "{",
-            '{"kind": "seizure", "colour": "red"}',
+            b'{"kind": "seizure", "what": "coca\xe2\x80\xa8ine", "category": "drug-trafficking"}',
+            b"",
+            b'{"kind": "seizure", "category": "drugs"}',
+            b'{"kind": "robbery"}',
+            b"[1]",
+            b"{",
+            b'{"kind": "seizure", "colour": "red"}',
+            b'{"kind": "seizure", "what": "\xff"}',
+            b"[" * 100_000,
+            b'{"kind": "seizure", "what": ' + b"[" * 300 + b"]" * 300 + b"}",
         ]
     )
     assert [event.kind for event in events] == ["seizure"]
-    assert [line for line, _ in wrong] == [3, 4, 5, 6, 7]
+    assert [line for line, _ in wrong] == [3, 4, 5, 6, 7, 8, 9, 10]
     told = dict(wrong)
     assert "category: 'drugs' is no threat category" in told[3]
     assert "none of notice" in told[4]
     assert "colour" in told[7]
+    assert "utf-8" in told[8]
+    assert "nested too deeply" in told[9]
 
 
 @pytest.mark.parametrize(
