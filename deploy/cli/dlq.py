@@ -2,7 +2,8 @@
 
 A record's place is written `dlq.europe/0/12`: topic, partition, offset. A replay sends the very
 bytes to the partition that they came from; the router moves the number from refused to accepted
-once, so a replay done twice is harmless.
+once, so a replay done twice is harmless. A record that is kept in part only, and one that was
+counted all the same, are never replayed.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def show(
         return
     headers = shown.pop("headers")
     event = shown.pop("event")
-    print_table(("what", "value"), [(k, str(v)) for k, v in shown.items()], title=place)
+    told = [(name, str(value)) for name, value in shown.items() if value is not None]
+    print_table(("what", "value"), told, title=place)
     print_table(("header", "value"), [(h["name"], h["value"]) for h in headers])
     if event is not None:
         print_json(event)
@@ -139,7 +141,7 @@ def replay(
         records = [_at(session, place) for place in places]
         found = [(record, read_refusal(record.headers)) for record in records]
     else:
-        found = [(r, why) for r, why in _refused(session, region, code) if _is_replayable(why)]
+        found = [(r, why) for r, why in _refused(session, region, code) if not _hindrance(why)]
     sent = _replay(session.connections.kafka, found)
     if as_json:
         print_json(sent)
@@ -164,13 +166,11 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> li
             "they are loaded again by rebuilding from fact-blocks, not by a replay",
             code="not-replayable",
         )
-    counted = [_place(record) for record, refusal in found if not _is_replayable(refusal)]
-    if counted:
-        raise PermanentError(
-            f"{', '.join(counted)}: only the watch for surges refused it; it was counted, "
-            "and a second copy would count twice",
-            code="not-replayable",
-        )
+    hindered = [
+        f"{_place(record)}: {hindrance}" for record, why in found if (hindrance := _hindrance(why))
+    ]
+    if hindered:
+        raise PermanentError("; ".join(hindered), code="not-replayable")
     producer = Producer(kafka.producer_config())
     failed: list[str] = []
     for record, refusal in found:
@@ -202,11 +202,21 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> li
     ]
 
 
-def _is_replayable(refusal: Refusal) -> bool:
-    """Facts that the surge worker could not read were cut and counted all the same."""
+def _hindrance(refusal: Refusal) -> str:
+    """Why a record can't be put back; empty if it can."""
     from schemas.topics import FACTS
 
-    return refusal.topic != FACTS
+    if refusal.topic == FACTS:
+        return (
+            "only the watch for surges refused it; it was counted, and a second copy would count "
+            "twice: leave it there"
+        )
+    if refusal.sha256 is not None:
+        return (
+            f"it is kept in part only (its value was {refusal.bytes} bytes, SHA-256 "
+            f"{refusal.sha256}): its bureau must publish it anew, within the bounds"
+        )
+    return ""
 
 
 def _refused(
@@ -236,6 +246,8 @@ def _described(record: Consumed, refusal: Refusal) -> dict[str, Any]:
         "recorded": time_text(refusal.timestamp_ms),
         "schema_id": refusal.schema_id,
         "value_bytes": len(record.value or b""),
+        "whole_bytes": len(record.value or b"") if refusal.bytes is None else refusal.bytes,
+        "whole_sha256": refusal.sha256,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from deploy.access import product_topics
@@ -24,9 +25,9 @@ from deploy.provision import provision
 from deploy.settings import Settings
 from schemas.clock import Deadline, SystemClock
 from schemas.connections import KafkaConnection
-from schemas.headers import REPLAY_HEADER, header
+from schemas.headers import REPLAY_HEADER, Disposition, Refusal, header, refusal_headers
 from schemas.reference import Reference
-from schemas.topics import Topic, source_topic
+from schemas.topics import FACTS, MAX_SOURCE_BYTES, Topic, source_topic
 from stream_apps.engine import read_topics
 from tests.conftest import Stack, StartWorker
 from tests.worker_processes import WorkerProcess
@@ -181,12 +182,75 @@ def test_a_refused_record_is_listed_shown_and_put_back(
     assert (replayed[0].value or b"").hex() == shown["value_hex"]
 
 
+def test_a_record_that_is_kept_in_part_is_shown_so_and_never_put_back(
+    stack: Stack, pipeline: dict[str, WorkerProcess], capsys: Capture
+) -> None:
+    def liaison(*arguments: str, code: int = exits.OK) -> tuple[str, str]:
+        assert run(["--data-dir", str(stack.data_dir), "dlq", *arguments]) == code
+        shown = capsys.readouterr()
+        return shown.out, shown.err
+
+    value = b"x" * (MAX_SOURCE_BYTES + 1)  # only a compressed batch carries it
+    producer = Producer(stack.kafka.producer_config(compression_type="gzip"))
+    producer.produce(source_topic("europe"), value, key=b"IS")
+    assert producer.flush(PATIENCE_S) == 0
+    too_large = ("--region", "europe", "--code", "too-large")
+
+    def refused() -> list[str]:
+        listed = json.loads(liaison("list", *too_large, "--json")[0])
+        return [record["place"] for record in listed if record["bureau"] == "IS"]
+
+    until(lambda: len(refused()) == 1)
+    (place,) = refused()
+    shown = json.loads(liaison("show", place, "--json")[0])
+    assert shown["whole_bytes"] == len(value)
+    assert shown["whole_sha256"] == hashlib.sha256(value).hexdigest()
+    assert shown["value_bytes"] < len(value)
+    _, told = liaison("replay", place, code=exits.DIFFERENCE)
+    assert told.startswith(f"error[not-replayable]: {place}: it is kept in part only")
+    _, told = liaison("replay", *too_large, code=exits.DIFFERENCE)
+    assert "nothing to replay" in told
+
+
+def test_a_fact_that_only_surge_detection_refused_is_never_put_back(
+    stack: Stack, capsys: Capture
+) -> None:
+    queue = f"dlq.try-{uuid.uuid4().hex[:8]}"  # of its own: the real ones are recounted
+    admin = AdminClient(stack.kafka.client_config())
+    admin.create_topics([NewTopic(queue, 1, 1)])[queue].result(PATIENCE_S)
+    try:
+        refusal = Refusal("internal", Disposition.QUARANTINED, "no", "surge", FACTS, 0, 7, 1)
+        producer = Producer(stack.kafka.producer_config())
+        producer.produce(queue, b"fact", headers=list(refusal_headers((), refusal)))
+        assert producer.flush(PATIENCE_S) == 0
+        place = f"{queue}/0/0"
+        replay = ["--data-dir", str(stack.data_dir), "dlq", "replay", place]
+        assert run(replay) == exits.DIFFERENCE
+    finally:
+        admin.delete_topics([queue])[queue].result(PATIENCE_S)
+    told = capsys.readouterr().err
+    assert told.startswith(f"error[not-replayable]: {place}: only the watch for surges refused it")
+
+
 def test_a_place_without_a_record_is_refused(stack: Stack, capsys: Capture) -> None:
     assert (
         run(["--data-dir", str(stack.data_dir), "dlq", "show", "dlq.europe/0/999999"])
         == exits.DIFFERENCE
     )
     assert "error[no-record]" in capsys.readouterr().err
+
+
+def test_an_account_that_clickhouse_does_not_know_is_one_line(
+    stack: Stack, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = stack.clickhouse
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", f"http://{at.host}:{at.port}")
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__USERNAME", "nobody")
+    for command in (("run", "loader"), ("sql", "SELECT 1")):
+        assert run(["--data-dir", str(stack.data_dir), *command]) == exits.CONFIGURATION
+        told = capsys.readouterr().err
+        assert told.startswith("error[clickhouse-rights]: ")
+        assert told.count("\n") == 1
 
 
 def test_wrong_sql_is_one_line(stack: Stack, capsys: Capture) -> None:
