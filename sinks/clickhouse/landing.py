@@ -1,7 +1,8 @@
 """One block into ClickHouse: insert, compensations, mark, in that order, each repeatable.
 
-A crash anywhere is healed by landing the same block again: the insert and every compensation carry
-a token, and the guards (`raw.high_water`, `raw.struck`) are written only after what they guard.
+A crash anywhere is healed by landing the same block again: the insert and every chunk of
+compensations carry a token, and the guards (`raw.high_water`, `raw.struck`) are written only after
+what they guard.
 Kafka is not known here.
 """
 
@@ -18,6 +19,7 @@ from schemas.clock import Clock
 from schemas.errors import PermanentError, RetryableError
 from sinks.clickhouse import statements
 from sinks.clickhouse.checks import check_deduplication, fact_columns
+from sinks.clickhouse.chunks import StrikeChunks
 from sinks.clickhouse.refusals import explain
 from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
 from sinks.clickhouse.strikes import CountedFact, EventKey, KnownRecall, Strike, find_strikes
@@ -49,7 +51,7 @@ class BlockLander:
         self._clock = clock
         check_deduplication(client)
         columns = fact_columns(client)
-        self._all_columns = [name for name, _ in columns]
+        self._chunks = StrikeChunks(client, clock, [name for name, _ in columns])
         self._own_columns = [pair for pair in columns if pair[0] not in BLOCK_COLUMNS]
 
     def marks(self, topic_id: str) -> dict[int, int]:
@@ -100,6 +102,10 @@ class BlockLander:
                 statements.recalls_sql(position)
             ).result_rows
         ]
+        return self._chunks.write(lambda: self._to_strike(recalls)) if recalls else 0
+
+    def _to_strike(self, recalls: Sequence[KnownRecall]) -> Sequence[Strike]:
+        """What these recalls strike and nobody has struck."""
         found: list[Strike] = []
         for ids in _parts(sorted({event_id for recall in recalls for _, event_id in recall.keys})):
             facts = [
@@ -113,29 +119,7 @@ class BlockLander:
                 rows = self._client.query(statements.struck_sql(some)).result_rows
                 struck |= {(bureau, event_id) for bureau, event_id in rows}
             found += find_strikes(recalls, facts, struck)
-        for strike in found:
-            self._client.command(statements.insert_strike_sql(strike, self._all_columns))
-        if found:
-            self._book(found)
-        return len(found)
-
-    def _book(self, strikes: Sequence[Strike]) -> None:
-        now = self._now()
-        self._insert(
-            "raw.struck",
-            *(
-                {
-                    "bureau": strike.bureau,
-                    "event_id": strike.event_id,
-                    "recall_event_id": strike.recall_event_id,
-                    "kind": strike.kind,
-                    "reason": strike.reason,
-                    "recorded_at": _time(strike.recorded_at_ms),
-                    "struck_at": now,
-                }
-                for strike in strikes
-            ),
-        )
+        return found
 
     def _move_mark(self, position: BlockPosition) -> None:
         self._insert(

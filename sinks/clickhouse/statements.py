@@ -17,10 +17,14 @@ __all__ = [
     "BLOCK_COLUMNS",
     "BlockPosition",
     "block_facts_sql",
+    "book_chunk_sql",
     "candidate_facts_sql",
     "insert_block_sql",
-    "insert_strike_sql",
+    "insert_chunk_sql",
+    "last_chunk_sql",
     "marks_sql",
+    "plan_chunk_sql",
+    "planned_strike",
     "recalls_sql",
     "struck_sql",
 ]
@@ -39,6 +43,12 @@ _ONE_BLOCK = {
     "min_insert_block_size_bytes": str(1 << 40),
     "input_format_avro_allow_missing_fields": "1",
 }
+
+_PLANNED = ("bureau", "event_id", "recall_event_id", "kind", "reason")
+_PLANNED_STRUCTURE = (
+    "bureau String, event_id UUID, recall_event_id Nullable(UUID), kind String, reason String, "
+    "recorded_at_ms Int64"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +145,74 @@ def struck_sql(ids: Iterable[str]) -> str:
     return f"SELECT bureau, toString(event_id) FROM raw.struck WHERE event_id IN ({_uuids(ids)})"
 
 
-def insert_strike_sql(strike: Strike, columns: Sequence[str]) -> str:
-    """The compensation of one event: its own row, taken back. `columns` are all of raw.facts."""
+def last_chunk_sql() -> str:
+    """The events of the last chunk of strikes, and whether each is booked as struck."""
+    last = "SELECT max(chunk) FROM raw.strike_chunks"
+    ids = f"SELECT event_id FROM raw.strike_chunks WHERE chunk = ({last})"
+    return (
+        "SELECT chunk, bureau, toString(event_id), (event_id, bureau) IN "
+        f"(SELECT event_id, bureau FROM raw.struck WHERE event_id IN ({ids}))\n"
+        f"FROM raw.strike_chunks WHERE chunk = ({last})"
+    )
+
+
+def planned_strike(strike: Strike) -> dict[str, str | int | None]:
+    """A row of the data that follows `plan_chunk_sql`."""
+    return {
+        "bureau": strike.bureau,
+        "event_id": strike.event_id,
+        "recall_event_id": strike.recall_event_id,
+        "kind": strike.kind,
+        "reason": strike.reason,
+        "recorded_at_ms": strike.recorded_at_ms,
+    }
+
+
+def plan_chunk_sql(number: int, last: int) -> str:
+    """Give a chunk its events, if `last` is still the last one and nobody took the number."""
+    return (
+        f"INSERT INTO raw.strike_chunks ({', '.join(_PLANNED)}, recorded_at, chunk)\n"
+        f"SELECT {', '.join(_PLANNED)}, fromUnixTimestamp64Milli(recorded_at_ms, 'UTC'), {number}\n"
+        f"FROM input({literal(_PLANNED_STRUCTURE)})\n"
+        f"WHERE {last} = (SELECT max(chunk) FROM raw.strike_chunks)\n"
+        f"{_settings(f'strikes/{number}')}\n"
+        "FORMAT JSONEachRow"
+    )
+
+
+def insert_chunk_sql(number: int, token: str, columns: Sequence[str]) -> str:
+    """The compensations of a chunk: each event's own row, taken back.
+
+    `columns` are all of raw.facts. A chunk that is booked inserts nothing: a loader that slept
+    longer than ClickHouse keeps tokens does no harm.
+    """
     changed = {
-        "recorded_at": "greatest(facts.recorded_at, "
-        f"fromUnixTimestamp64Milli({strike.recorded_at_ms}, 'UTC')) AS recorded_at",
+        "recorded_at": "greatest(facts.recorded_at, strikes.recorded_at) AS recorded_at",
         "sign": "-facts.sign AS sign",
     }
     chosen = ", ".join(changed.get(name, f"facts.{name} AS {name}") for name in columns)
-    token = f"strike/{strike.bureau}/{strike.event_id}"
+    ids = f"SELECT event_id FROM raw.strike_chunks WHERE chunk = {number}"
     return (
         f"INSERT INTO raw.facts ({', '.join(columns)})\n"
         f"SELECT {chosen}\nFROM raw.facts AS facts\n"
-        f"WHERE facts.event_id = {literal(strike.event_id)} "
-        f"AND facts.bureau = {literal(strike.bureau)} AND facts.sign = 1\n"
+        "INNER JOIN (SELECT event_id, bureau, recorded_at FROM raw.strike_chunks "
+        f"WHERE chunk = {number} AND (event_id, bureau) NOT IN "
+        f"(SELECT event_id, bureau FROM raw.struck WHERE event_id IN ({ids}))) AS strikes\n"
+        "ON facts.event_id = strikes.event_id AND facts.bureau = strikes.bureau\n"
+        f"WHERE facts.event_id IN ({ids}) AND facts.sign = 1\n"
         f"{_settings(token)}"
+    )
+
+
+def book_chunk_sql(number: int, now_ms: int) -> str:
+    """The events of a chunk are struck, all in one insert."""
+    return (
+        "INSERT INTO raw.struck "
+        "(bureau, event_id, recall_event_id, kind, reason, recorded_at, struck_at)\n"
+        "SELECT bureau, event_id, recall_event_id, kind, reason, recorded_at, "
+        f"fromUnixTimestamp64Milli({now_ms}, 'UTC')\n"
+        f"FROM raw.strike_chunks WHERE chunk = {number}\n"
+        f"{_settings(f'struck/{number}/{now_ms}')}"
     )
 
 

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
 import threading
+from typing import Any
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from sinks.clickhouse import Loader, LoaderSettings
+from sinks.clickhouse.chunks import StrikeChunks
 from sinks.clickhouse.landing import BlockLander
-from sinks.clickhouse.statements import BlockPosition
+
+STEPS: dict[str, tuple[type, str]] = {
+    "plan": (StrikeChunks, "_plan"),
+    "compensate": (StrikeChunks, "_compensate"),
+    "book": (StrikeChunks, "_book"),
+    "mark": (BlockLander, "_move_mark"),
+}
+"""What follows a block's insert, in order: class and method."""
 
 
-def die_after_inserts(blocks: int) -> None:
-    """kill -9 once this many blocks are inserted, before the last one's mark."""
-    move_mark = BlockLander._move_mark
-    seen: list[BlockPosition] = []
+def die_before(step: str, times: int) -> None:
+    """kill -9 before this step, when it comes for the n-th time."""
+    owner, name = STEPS[step]
+    original, calls = getattr(owner, name), itertools.count(1)
 
-    def moved(self: BlockLander, position: BlockPosition) -> None:
-        seen.append(position)
-        if len(seen) == blocks:
+    def step_or_death(*arguments: Any) -> Any:
+        if next(calls) == times:
             os.kill(os.getpid(), signal.SIGKILL)
-        move_mark(self, position)
+        return original(*arguments)
 
-    BlockLander._move_mark = moved  # type: ignore[method-assign]
+    setattr(owner, name, step_or_death)
 
 
 def main() -> None:
-    bootstrap, port, topic, refused, blocks = sys.argv[1:]
-    die_after_inserts(int(blocks))
+    bootstrap, port, topic, refused, step, times = sys.argv[1:]
+    die_before(step, int(times))
     Loader(
         KafkaConnection(bootstrap),
         ClickHouseConnection("127.0.0.1", int(port)),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.clock import ManualClock
-from sinks.clickhouse import migrate
+from sinks.clickhouse import load_migrations, migrate
+from sinks.clickhouse.chunks import StrikeChunks
 from sinks.clickhouse.landing import BlockLander
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import (
@@ -25,12 +29,17 @@ from tests.integration.landing_world import MONEY, Topic, counted, fresh_bureau,
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
     with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        client = process.connection.client(tz_mode="aware")
-        migrate(client)
-        yield client
-        client.close()
+        yield process
+
+
+@pytest.fixture(scope="module")
+def client(process: ClickHouseProcess) -> Iterator[Client]:
+    client = process.connection.client(tz_mode="aware")
+    migrate(client)
+    yield client
+    client.close()
 
 
 @pytest.fixture
@@ -38,11 +47,17 @@ def topic(client: Client) -> Topic:
     return Topic(BlockLander(client, ManualClock()))
 
 
-class DiesBeforeBooking(BlockLander):
-    """A loader that is killed when compensations are in and not booked."""
+def kill_at(monkeypatch: pytest.MonkeyPatch, step: str, *, chunk: int, size: int) -> None:
+    """The loader is killed before this step of its n-th chunk; chunks hold `size` strikes."""
+    monkeypatch.setattr("sinks.clickhouse.chunks._STRIKES_A_CHUNK", size)
+    original, calls = getattr(StrikeChunks, step), count(1)
 
-    def _book(self, strikes: object) -> None:
-        raise SystemExit("killed before the strikes were booked")
+    def step_or_death(*arguments: object) -> object:
+        if next(calls) == chunk:
+            raise SystemExit(f"killed before {step}")
+        return original(*arguments)
+
+    monkeypatch.setattr(StrikeChunks, step, step_or_death)
 
 
 @pytest.mark.parametrize("partition", [0, 1])
@@ -135,14 +150,94 @@ def test_a_recall_twice_strikes_once(client: Client, topic: Topic) -> None:
     assert counted(client, event) == [0]
 
 
-def test_killed_before_the_strike_was_booked_it_strikes_once(client: Client, topic: Topic) -> None:
+@pytest.mark.parametrize("step", ["_plan", "_compensate", "_book"])
+def test_killed_amid_the_strikes_each_strikes_once(
+    client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bureau = fresh_bureau()
+    events = [make_fact(bureau=bureau, **MONEY) for _ in range(7)]
+    topic.land(*events)
+    position, block = topic.position(), make_block([recall_of(event) for event in events])
+    with monkeypatch.context() as patch:
+        kill_at(patch, step, chunk=2, size=3)
+        with pytest.raises(SystemExit):
+            topic.lander.land(position, block)
+    again = [recall_of(event, bureau="XP") for event in events[2:6]]
+    topic.land(*again, partition=1)  # another set of the same strikes comes first
+    assert counted(client, *events[2:6]) == [0] * 4
+    topic.lander.land(position, block)
+    topic.lander.land(position, block)
+    assert counted(client, *events, *again) == [0] * 7 + [1] * 4
+    after = totals(client, bureau)
+    assert after["raw"] == after["month"] == (7, 0)
+    assert after["measures"] == after["raw measures"] == 0
+
+
+def test_a_block_of_more_strikes_than_clickhouse_keeps_tokens_counts_once(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = "non_replicated_deduplication_window = 4"
+    migrations = [
+        replace(m, up=tuple(sql.replace(f"{few[:-1]}10000", few) for sql in m.up))
+        for m in load_migrations()
+    ]
+    with ClickHouseProcess(tmp_path_factory.mktemp("few")) as process:
+        client = process.connection.client(tz_mode="aware")
+        migrate(client, migrations=migrations)
+        topic, bureau = Topic(BlockLander(client, ManualClock())), fresh_bureau()
+        events = [make_fact(bureau=bureau) for _ in range(12)]
+        topic.land(*events)
+        position = topic.position()
+        block = make_block([correction_of(event) for event in events])
+        with monkeypatch.context() as patch:
+            kill_at(patch, "_book", chunk=2, size=6)
+            with pytest.raises(SystemExit):
+                topic.lander.land(position, block)
+        topic.lander.land(position, block)
+        assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 12
+        assert counted(client, *events) == [0] * 12
+        client.close()
+
+
+def test_loaders_that_race_for_the_same_strikes_write_each_once(
+    process: ClickHouseProcess, client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.clickhouse.chunks._STRIKES_A_CHUNK", 2)
+    bureau = fresh_bureau()
+    events = [make_fact(bureau=bureau) for _ in range(5)]
+    blocks = [
+        (topic.position(0), make_block(events)),
+        (topic.position(1), make_block([recall_of(event) for event in events])),
+        (topic.position(2), make_block([recall_of(e, bureau="XP") for e in events[1:4]])),
+    ]
+
+    def land(order: int) -> None:
+        own = process.connection.client()
+        lander = BlockLander(own, ManualClock())
+        for position, block in (*blocks[order:], *blocks[:order]):
+            lander.land(position, block)
+        own.close()
+
+    with ThreadPoolExecutor(len(blocks)) as pool:
+        list(pool.map(land, range(len(blocks))))
+    assert counted(client, *events) == [0] * 5
+    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 5
+
+
+def test_a_number_whose_token_is_known_and_whose_rows_are_not_is_passed_by(
+    client: Client, topic: Topic
+) -> None:
     event = make_fact(bureau=fresh_bureau())
     topic.land(event)
-    position, block = topic.position(), make_block([recall_of(event)])
-    with pytest.raises(SystemExit):
-        DiesBeforeBooking(client, ManualClock()).land(position, block)
-    assert counted(client, event) == [0]
-    topic.lander.land(position, block)
+    number = client.query("SELECT max(chunk) + 1 FROM raw.strike_chunks").result_rows[0][0]
+    row = f"SELECT {number}, 'lost', generateUUIDv4(), NULL, '', '', now64(3)"
+    client.command(
+        f"INSERT INTO raw.strike_chunks {row} SETTINGS deduplicate_insert = 'enable', "
+        f"insert_deduplication_token = 'strikes/{number}', async_insert = 0"
+    )
+    client.command(
+        f"ALTER TABLE raw.strike_chunks DELETE WHERE chunk = {number} SETTINGS mutations_sync = 2"
+    )
     topic.land(recall_of(event))
     assert counted(client, event) == [0]
 

@@ -164,13 +164,14 @@ def test_a_new_loader_goes_on_at_clickhouse_s_mark_whatever_kafka_says(world: Wo
     consumer.close()
 
 
-def test_kill_9_between_insert_and_mark_loses_nothing_and_repeats_nothing(world: World) -> None:
+def test_kill_9_between_any_two_steps_loses_nothing_and_repeats_nothing(world: World) -> None:
     events = [make_fact(bureau=world.bureau) for _ in range(20)]
     world.produce(make_block(events), world.block(7))
     world.produce(make_block([recall_of(event) for event in events[:3]]), world.block(5))
-    for blocks in (1, 2, 2):
+    deaths = (("mark", 1), ("mark", 2), ("plan", 1), ("compensate", 1), ("book", 1), ("mark", 1))
+    for step, times in deaths:
         arguments = [world.kafka.bootstrap_servers, str(world.clickhouse.port)]
-        arguments += [world.topic, world.refused, str(blocks)]
+        arguments += [world.topic, world.refused, step, str(times)]
         child = subprocess.run(
             [sys.executable, "-m", "tests.integration.loader_worker", *arguments],
             cwd=ROOT,

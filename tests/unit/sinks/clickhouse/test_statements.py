@@ -6,10 +6,10 @@ from sinks.clickhouse.statements import (
     BlockPosition,
     candidate_facts_sql,
     insert_block_sql,
-    insert_strike_sql,
+    insert_chunk_sql,
     literal,
+    plan_chunk_sql,
 )
-from sinks.clickhouse.strikes import Strike
 
 POSITION = BlockPosition("topic-id", 1, 42)
 COLUMNS = [
@@ -38,16 +38,21 @@ def test_a_block_s_insert_is_one_block_with_a_token_above_the_mark() -> None:
     assert sql.endswith("\nFORMAT Avro")
 
 
-def test_a_strike_takes_back_every_column_but_two() -> None:
-    strike = Strike("FR", "7c9e", "r", "recall", "withdrawal", 1234)
-    names = [name for name, _ in COLUMNS]
-    sql = insert_strike_sql(strike, names)
-    assert "insert_deduplication_token = 'strike/FR/7c9e'" in sql
+def test_a_chunk_of_strikes_takes_back_every_column_but_two() -> None:
+    sql = insert_chunk_sql(7, "strikes/7/sum", [name for name, _ in COLUMNS])
+    assert "insert_deduplication_token = 'strikes/7/sum'" in sql
     assert "-facts.sign AS sign" in sql
-    assert "greatest(facts.recorded_at, fromUnixTimestamp64Milli(1234, 'UTC'))" in sql
+    assert "greatest(facts.recorded_at, strikes.recorded_at) AS recorded_at" in sql
     for name in ("event_id", "measures", "measure_values"):
         assert f"facts.{name} AS {name}" in sql
-    assert "facts.bureau = 'FR' AND facts.sign = 1" in sql
+    assert "facts.bureau = strikes.bureau" in sql
+    assert "facts.sign = 1" in sql
+
+
+def test_a_chunk_s_number_is_given_once_and_only_after_the_one_before() -> None:
+    sql = plan_chunk_sql(8, 7)
+    assert "insert_deduplication_token = 'strikes/8'" in sql
+    assert "WHERE 7 = (SELECT max(chunk) FROM raw.strike_chunks)" in sql
 
 
 def test_ids_are_listed_once_and_in_order() -> None:

@@ -1,0 +1,112 @@
+"""Compensations in chunks: each chunk is planned, inserted as one block, and booked.
+
+A compensation must go in once, though a loader may be killed anywhere and others may find the same
+strike at the same time. An insert's token tells a repeat only of the very same rows; so which
+events share an insert is written down before it, in `raw.strike_chunks`, and never changes. The
+chunks are numbered without a break in time: whoever plans number n + 1 has seen chunk n inserted
+and booked, and the token of the plan's own insert lets one loader have the number. So every event
+is in one chunk, only the last chunk can be unfinished, and anyone may finish it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from clickhouse_connect.driver.client import Client
+
+from schemas.clock import Clock
+from sinks.clickhouse import statements
+from sinks.clickhouse.strikes import EventKey, Strike
+
+__all__ = ["StrikeChunks"]
+
+_STRIKES_A_CHUNK = 1000
+"""So the largest block makes fewer inserts than ClickHouse keeps tokens: its own stays known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The last chunk that was planned; number 0 where none was."""
+
+    number: int
+    keys: tuple[EventKey, ...]
+    booked: bool
+
+    @property
+    def token(self) -> str:
+        """What ClickHouse knows its insert by: the number, and the ids in their order."""
+        ids = "\n".join(f"{bureau}/{event_id}" for bureau, event_id in self.keys)
+        return f"strikes/{self.number}/{hashlib.sha256(ids.encode()).hexdigest()}"
+
+
+class StrikeChunks:
+    """Writes compensations through one client. `columns` are all of raw.facts."""
+
+    def __init__(self, client: Client, clock: Clock, columns: Sequence[str]) -> None:
+        self._client = client
+        self._clock = clock
+        self._columns = columns
+
+    def write(self, find: Callable[[], Sequence[Strike]]) -> int:
+        """Write what `find` says is still to be struck, until it says nothing; tell how many.
+
+        `find` is asked again where another loader was quicker: its strikes are in by then.
+        """
+        last = self._finished(self._last())
+        written = 0
+        while found := find():
+            for strikes in _parts(found):
+                last = self._finished(self._plan(last, strikes))
+                if last.keys != _keys(strikes):
+                    break
+                written += len(strikes)
+            else:
+                break
+        return written
+
+    def _plan(self, last: _Chunk, strikes: Sequence[Strike]) -> _Chunk:
+        """Make these the chunk after `last`, unless another loader made it already."""
+        lines = "\n".join(json.dumps(statements.planned_strike(strike)) for strike in strikes)
+        # A number whose rows never come is one at whose insert ClickHouse itself was killed.
+        for number in count(last.number + 1):
+            self._client.raw_insert(
+                "",  # the statement stands in front of the data
+                insert_block=f"{statements.plan_chunk_sql(number, last.number)}\n{lines}".encode(),
+                fmt="JSONEachRow",
+            )
+            chunk = self._last()
+            if chunk.number > last.number:
+                return chunk
+        raise AssertionError("numbers do not end")
+
+    def _finished(self, chunk: _Chunk) -> _Chunk:
+        if chunk.number and not chunk.booked:
+            self._compensate(chunk)
+            self._book(chunk)
+        return chunk
+
+    def _compensate(self, chunk: _Chunk) -> None:
+        self._client.command(statements.insert_chunk_sql(chunk.number, chunk.token, self._columns))
+
+    def _book(self, chunk: _Chunk) -> None:
+        self._client.command(statements.book_chunk_sql(chunk.number, self._clock.now_ms()))
+
+    def _last(self) -> _Chunk:
+        rows = self._client.query(statements.last_chunk_sql()).result_rows
+        if not rows:
+            return _Chunk(0, (), booked=True)
+        keys = tuple(sorted((str(bureau), str(event_id)) for _, bureau, event_id, _ in rows))
+        return _Chunk(int(rows[0][0]), keys, booked=all(bool(booked) for *_, booked in rows))
+
+
+def _parts(strikes: Sequence[Strike]) -> Iterator[Sequence[Strike]]:
+    for start in range(0, len(strikes), _STRIKES_A_CHUNK):
+        yield strikes[start : start + _STRIKES_A_CHUNK]
+
+
+def _keys(strikes: Sequence[Strike]) -> tuple[EventKey, ...]:
+    return tuple(sorted((strike.bureau, strike.event_id) for strike in strikes))
