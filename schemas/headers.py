@@ -149,7 +149,11 @@ def delivered_headers(headers: Headers | None) -> list[tuple[str, bytes | None]]
 
 
 def refusal_headers(original: Headers | None, refusal: Refusal) -> list[tuple[str, bytes | None]]:
-    """The original headers byte for byte, then why the record was refused."""
+    """The original headers byte for byte, then why the record was refused.
+
+    Every field is written, an empty one too: the last of a name counts, and the sender may have
+    written headers of these names.
+    """
     fields = {
         "exception": refusal.code,
         "message": refusal.reason[:2000],
@@ -160,9 +164,9 @@ def refusal_headers(original: Headers | None, refusal: Refusal) -> list[tuple[st
         "offset": str(refusal.offset),
         "timestamp": str(refusal.timestamp_ms),
         "schema-id": "" if refusal.schema_id is None else str(refusal.schema_id),
+        "bytes": "" if refusal.bytes is None else str(refusal.bytes),
+        "sha256": refusal.sha256 or "",
     }
-    if refusal.sha256 is not None:
-        fields |= {"bytes": str(refusal.bytes), "sha256": refusal.sha256}
     added = [(f"{REFUSAL_PREFIX}{name}", value.encode()) for name, value in fields.items()]
     return [*(original or ()), *added]
 
@@ -182,7 +186,10 @@ def read_refusal(headers: Headers | None) -> Refusal:
             )
         return value.decode("utf-8", "replace")
 
-    whole = header(headers, f"{REFUSAL_PREFIX}bytes")
+    # Records of earlier versions lack these two where the value is kept whole.
+    kept_in_part = {
+        name: header(headers, f"{REFUSAL_PREFIX}{name}") or b"" for name in ("bytes", "sha256")
+    }
     try:
         return Refusal(
             code=text("exception"),
@@ -194,8 +201,8 @@ def read_refusal(headers: Headers | None) -> Refusal:
             offset=int(text("offset")),
             timestamp_ms=int(text("timestamp")),
             schema_id=int(text("schema-id")) if text("schema-id") else None,
-            bytes=int(whole) if whole is not None else None,
-            sha256=None if whole is None else text("sha256"),
+            bytes=int(kept_in_part["bytes"]) if kept_in_part["bytes"] else None,
+            sha256=kept_in_part["sha256"].decode("utf-8", "replace") or None,
         )
     except ValueError as error:
         raise PermanentError(f"the refusal headers can't be read: {error}") from error

@@ -249,7 +249,8 @@ def _topics(audience: Audience, categories: tuple[str, ...]) -> tuple[str, ...]:
 
 def _known_grading(grading: Mapping[str, Any]) -> bool:
     return grading["scheme"] in _SCHEMES and all(
-        len(grading[name]) == 1 and grading[name].isalnum() for name in ("source", "information")
+        len(grading[name]) == 1 and grading[name].isascii() and grading[name].isalnum()
+        for name in ("source", "information")
     )
 
 

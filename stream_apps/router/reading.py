@@ -21,7 +21,7 @@ from schemas.catalogue import EventSchema
 from schemas.registry import SchemaIds
 from stream_apps.router.decision import Decider, Decision
 from stream_apps.router.keywords import Classifier
-from stream_apps.router.refusals import UNDECODABLE, UNKNOWN_SCHEMA, Refused
+from stream_apps.router.refusals import UNDECODABLE, UNKNOWN_SCHEMA, Code, Refused
 
 __all__ = ["Read", "Reader"]
 
@@ -53,13 +53,17 @@ class Read:
 
 
 class _Remembered:
+    """A refusal is kept as its code and words: an error that was raised holds its record, and every
+    further raising of it holds another.
+    """
+
     __slots__ = ("decision", "origin", "refused")
 
     def __init__(
         self,
         origin: tuple[str, str, str, int],
         decision: Decision | None,
-        refused: Refused | None,
+        refused: tuple[Code, str] | None,
     ) -> None:
         self.origin = origin
         self.decision = decision
@@ -111,8 +115,9 @@ class Reader:
                 counted = wire.decode_canonical(schema.counted, value, end)[0]
         except wire.WireError as error:
             raise Refused(UNDECODABLE, f"{schema.name} v{schema.version}: {error}") from error
+        refused = None if found.refused is None else Refused(*found.refused)
         return Read(
-            schema, head, found.decision, found.refused, found.origin,
+            schema, head, found.decision, refused, found.origin,
             counted["measures"], counted["identifiers"],
         )  # fmt: skip
 
@@ -144,7 +149,7 @@ class Reader:
                 origin, self._decider.decide(kind, stretch, at_ms, categories), None
             )
         except Refused as refused:
-            found = _Remembered(origin, None, refused)
+            found = _Remembered(origin, None, (refused.code, refused.reason))
         if not by_keywords and end - start <= _MAX_REMEMBERED_BYTES:
             self._remember((schema_id, day, value[start:end]), found)
         return found, end

@@ -1,10 +1,17 @@
-"""Which headers of a bureau's record go on to desks, whatever stands beside them."""
+"""Which headers of a bureau's record go on to desks, and which say why it was refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from schemas.headers import delivered_headers
+from schemas.headers import (
+    REFUSAL_PREFIX,
+    Disposition,
+    Refusal,
+    delivered_headers,
+    read_refusal,
+    refusal_headers,
+)
 
 SIGNED: list[tuple[str, bytes | None]] = [
     ("liaison-origin", b"1;FR;main;message;7;1;x"),
@@ -41,3 +48,22 @@ def test_one_that_does_not_fit_leaves_room_for_those_after_it() -> None:
 def test_a_name_given_twice_travels_once_with_its_last_value() -> None:
     assert delivered_headers([("baggage", b"1"), ("baggage", b"2")]) == [("baggage", b"2")]
     assert delivered_headers(None) == []
+
+
+@pytest.mark.parametrize("name", ["bytes", "sha256", "exception", "offset", "disposition"])
+def test_a_sender_s_own_refusal_headers_do_not_hide_the_router_s(name: str) -> None:
+    refusal = Refusal("bad-time", Disposition.REJECTED, "why", "router", "intel.europe", 1, 2, 3)
+    forged: list[tuple[str, bytes | None]] = [(f"{REFUSAL_PREFIX}{name}", b"x")]
+    written = refusal_headers(forged, refusal)
+    assert written[:1] == forged
+    assert read_refusal(written) == refusal
+
+
+def test_a_refusal_that_an_earlier_router_wrote_is_read() -> None:
+    refusal = Refusal("bad-time", Disposition.REJECTED, "why", "router", "intel.europe", 1, 2, 3, 4)
+    written = [
+        (name, value)
+        for name, value in refusal_headers((), refusal)
+        if not name.endswith((".bytes", ".sha256"))
+    ]
+    assert read_refusal(written) == refusal

@@ -1,6 +1,7 @@
 """The whole router without a broker: every refusal, every output, the state under aborts."""
 
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -542,3 +543,27 @@ def test_the_memo_gives_the_same_as_a_first_decision(driver: RouterDriver) -> No
         first = fresh.router.reader.read(one.value, NOW_MS)
         assert again.decision == first.decision
         assert again.head == first.head
+
+
+def test_a_remembered_refusal_holds_none_of_the_records_that_it_refused(
+    driver: RouterDriver,
+) -> None:
+    driver.feed(driver.record("FR", an_unchecked_arrest(subtype="no-such")))
+    tracemalloc.start()
+    try:
+        for _ in range(40):
+            event = an_unchecked_arrest(subtype="no-such", description="x" * 100_000)
+            out = driver.feed(driver.record("FR", event))
+            assert refusal_of(out) == ("bad-envelope", "rejected")
+        del out
+        kept_bytes, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 1_000_000
+
+
+def test_a_grading_in_other_letters_does_not_get_into_a_fact(driver: RouterDriver) -> None:
+    gradings = (Grading.model_construct(scheme="admiralty", source="B", information="م"),)
+    out = driver.feed(driver.record("FR", an_unchecked_arrest(gradings=gradings)))
+    (fact,) = driver.decode(out["facts"][0])["facts"]
+    assert (fact["grading_scheme"], fact["grading_information"]) == ("", "")
