@@ -1,0 +1,1 @@
+"""What statisticians get: published figures, protected before anybody sees them."""

@@ -1,0 +1,271 @@
+"""Cheapest moves by linear programs: which cells to hide so that one cell may be another figure.
+
+HiGHS, dual simplex, one thread, fixed seed, a limit of iterations and none of time: the same
+release gives the same moves. The program only proposes; a proposal counts if integer arithmetic
+accepts it. A vertex with fractions (they occur from three dimensions on) is multiplied, or solved
+again in integers with a limit of nodes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+
+import highspy
+import numpy as np
+
+from sinks.statistics.disclosure.system import Moves, Standing, System
+
+__all__ = ["MoveFinder"]
+
+_ITERATIONS = 200_000
+_NODES = 500
+_FREE = 1.0
+"""Cost of moving what nobody sees, a unit; above 0 so that moves stay short. Prices are higher."""
+_NOTHING = 1e-6
+_MULTIPLES = (1, 2, 3, 4, 6)
+
+
+class MoveFinder:
+    """One linear program over all cells, solved again and again from where it stands.
+
+    Each cell has a column up and a column down; an open cell that shows a range has two more, free
+    within that range. `cost` is the price of hiding an open cell, a unit of its move; None if it
+    must not be hidden.
+    """
+
+    def __init__(self, system: System, cost: Callable[[int], float | None]) -> None:
+        self.system = system
+        self.hidden: set[int] = set()
+        """Open cells that are hidden by now; a move hides more where it must."""
+        self.solved = 0
+        """Linear programs so far."""
+        self.fractional = 0
+        """Those whose answer was no table of integers."""
+        self._columns: dict[int, tuple[int, int]] = {}
+        """Cell to its columns up and down."""
+        self._owner: list[tuple[int, int]] = []
+        """Column to its cell and sign."""
+        costs: list[float] = []
+        upper: list[float] = []
+        for number, standing in enumerate(system.standing):
+            if standing is Standing.PUBLIC:
+                continue
+            value, high = system.values[number], system.high[number]
+            price = _FREE
+            if standing is Standing.OPEN:
+                self._add_shown_range(number, costs, upper)
+                asked = cost(number)
+                if asked is None:
+                    continue
+                price = asked
+            price *= 1 + _tie_break(system, number)
+            self._columns[number] = (len(self._owner), len(self._owner) + 1)
+            self._owner += [(number, 1), (number, -1)]
+            costs += [price, price]
+            room = value - system.low[number]
+            upper += [highspy.kHighsInf if high is None else high - value, room]
+        self._costs, self._upper = costs, upper
+        self._solver = self._load()
+
+    def _add_shown_range(self, number: int, costs: list[float], upper: list[float]) -> None:
+        value = self.system.values[number]
+        up = self.system.shown_high[number] - value
+        down = value - self.system.shown_low[number]
+        for sign, room in ((1, up), (-1, down)):
+            if room:
+                self._owner.append((number, sign))
+                costs.append(_FREE)
+                upper.append(room)
+
+    def _load(self) -> highspy.Highs:
+        rows: list[int] = []
+        starts = [0]
+        values: list[float] = []
+        signs = [dict(equation) for equation in self.system.equations]
+        for number, sign in self._owner:
+            for row in self.system.equations_of[number]:
+                rows.append(row)
+                values.append(sign * signs[row][number])
+            starts.append(len(rows))
+        program = highspy.HighsLp()
+        program.num_col_ = len(self._owner)
+        program.num_row_ = len(signs)
+        program.col_cost_ = np.array(self._costs)
+        program.col_lower_ = np.zeros(len(self._owner))
+        program.col_upper_ = np.array(self._upper)
+        program.row_lower_ = np.zeros(len(signs))
+        program.row_upper_ = np.zeros(len(signs))
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        program.a_matrix_.start_ = np.array(starts)
+        program.a_matrix_.index_ = np.array(rows)
+        program.a_matrix_.value_ = np.array(values)
+        solver = _solver()
+        solver.passModel(program)
+        return solver
+
+    def hide(self, numbers: Iterable[int]) -> None:
+        """From now on these cells move for next to nothing."""
+        for number in sorted(set(numbers) - self.hidden):
+            if self.system.standing[number] is not Standing.OPEN:
+                continue
+            self.hidden.add(number)
+            for column in self._columns[number]:
+                self._solver.changeColCost(column, _FREE * (1 + _tie_break(self.system, number)))
+
+    def freeze(self) -> None:
+        """From now on no further cell may be hidden."""
+        for number, columns in self._columns.items():
+            if self.system.standing[number] is Standing.OPEN and number not in self.hidden:
+                for column in columns:
+                    self._upper[column] = 0.0
+                    self._solver.changeColBounds(column, 0.0, 0.0)
+
+    def show(self, number: int) -> None:
+        """The cell is shown after all, and stays so."""
+        self.hidden.discard(number)
+        for column in self._columns[number]:
+            self._upper[column] = 0.0
+            self._solver.changeColBounds(column, 0.0, 0.0)
+
+    def know(self, own: Mapping[int, int]) -> None:
+        """The reader knows these parts: cells can't lie below them."""
+        for number, part in own.items():
+            if number in self._columns:
+                column = self._columns[number][1]
+                room = min(self._upper[column], self.system.values[number] - part)
+                self._solver.changeColBounds(column, 0.0, float(max(0, room)))
+
+    def forget(self, own: Mapping[int, int]) -> None:
+        """Undo :meth:`know`."""
+        for number in own:
+            if number in self._columns:
+                column = self._columns[number][1]
+                self._solver.changeColBounds(column, 0.0, self._upper[column])
+
+    def find(self, target: int, amount: int, own: Mapping[int, int] | None = None) -> Moves | None:
+        """The cheapest move of one cell by `amount` or more; None if there is none.
+
+        Open cells in it that aren't hidden yet have to be: :meth:`hide` them. `own` must be what
+        :meth:`know` was last told.
+        """
+        if target not in self._columns:
+            return None
+        up, down = self._columns[target]
+        chosen, other = (up, down) if amount > 0 else (down, up)
+        room = self._upper[chosen] if own is None or amount > 0 else self._room(target, own)
+        if abs(amount) > room:
+            return None
+        solver = self._solver
+        solver.changeColBounds(chosen, float(abs(amount)), float(abs(amount)))
+        solver.changeColBounds(other, 0.0, 0.0)
+        try:
+            solver.run()
+            self.solved += 1
+            if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                solver.clearSolver()
+                return None
+            answer = np.array(solver.getSolution().col_value)
+            moves = self._as_integers(answer, target, amount, own)
+            if moves is None:
+                self.fractional += 1
+                moves = self._solve_in_integers(answer, target, own)
+        finally:
+            solver.changeColBounds(up, 0.0, self._upper[up])
+            solver.changeColBounds(down, 0.0, self._room(target, own or {}))
+        return moves
+
+    def _room(self, number: int, own: Mapping[int, int]) -> float:
+        room = self._upper[self._columns[number][1]]
+        return max(0.0, min(room, self.system.values[number] - own.get(number, 0)))
+
+    def _as_integers(
+        self, answer: np.ndarray, target: int, amount: int, own: Mapping[int, int] | None
+    ) -> Moves | None:
+        """The answer, or the least multiple of it, that integer arithmetic accepts."""
+        exact: dict[int, float] = {}
+        for column in np.flatnonzero(answer > _NOTHING).tolist():
+            number, sign = self._owner[column]
+            exact[number] = exact.get(number, 0.0) + sign * float(answer[column])
+        for multiple in _MULTIPLES:
+            moves = {
+                number: moved
+                for number, change in exact.items()
+                if (moved := round(change * multiple))
+            }
+            if abs(moves.get(target, 0)) >= abs(amount) and self.system.is_move(
+                moves, self.hidden | set(moves), own
+            ):
+                return moves
+        return None
+
+    def _solve_in_integers(
+        self, answer: np.ndarray, target: int, own: Mapping[int, int] | None
+    ) -> Moves | None:
+        """The same program in integers, over what is hidden and what the answer moves."""
+        system = self.system
+        allowed = {self._owner[column][0] for column in np.flatnonzero(answer > _NOTHING).tolist()}
+        allowed |= self.hidden
+        columns = [
+            column
+            for column, (number, _) in enumerate(self._owner)
+            if number in allowed or system.standing[number] is not Standing.OPEN
+        ]
+        program = self._solver.getLp()
+        small = highspy.HighsLp()
+        small.num_col_ = len(columns)
+        lower, upper = np.array(program.col_lower_), np.array(program.col_upper_)
+        small.col_cost_ = np.array(program.col_cost_)[columns]
+        small.col_lower_ = lower[columns]
+        small.col_upper_ = upper[columns]
+        small.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
+        rows = sorted({row for c in columns for row in system.equations_of[self._owner[c][0]]})
+        place = {row: at for at, row in enumerate(rows)}
+        small.num_row_ = len(rows)
+        small.row_lower_ = np.zeros(len(rows))
+        small.row_upper_ = np.zeros(len(rows))
+        starts, index, values = [0], [], []
+        for column in columns:
+            number, sign = self._owner[column]
+            for row in system.equations_of[number]:
+                index.append(place[row])
+                values.append(float(sign * dict(system.equations[row])[number]))
+            starts.append(len(index))
+        small.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        small.a_matrix_.start_ = np.array(starts)
+        small.a_matrix_.index_ = np.array(index)
+        small.a_matrix_.value_ = np.array(values)
+        solver = _solver()
+        solver.setOptionValue("presolve", "on")
+        solver.setOptionValue("mip_max_nodes", _NODES)
+        solver.passModel(small)
+        solver.run()
+        self.solved += 1
+        if (
+            solver.getInfo().primal_solution_status
+            != highspy.SolutionStatus.kSolutionStatusFeasible
+        ):
+            return None
+        whole = np.zeros(len(self._owner))
+        whole[columns] = np.array(solver.getSolution().col_value)
+        return self._as_integers(whole, target, 0, own)
+
+
+def _tie_break(system: System, number: int) -> float:
+    """A price's last thousandth, from the cell's name: one optimum instead of several."""
+    return zlib.crc32(system.ids[number].text().encode()) % 997 / 1_000_000
+
+
+def _solver() -> highspy.Highs:
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its stubs leave it out
+    for option, value in (
+        ("output_flag", False),
+        ("threads", 1),
+        ("parallel", "off"),
+        ("random_seed", 0),
+        ("solver", "simplex"),
+        ("presolve", "off"),
+        ("simplex_iteration_limit", _ITERATIONS),
+    ):
+        solver.setOptionValue(option, value)
+    return solver

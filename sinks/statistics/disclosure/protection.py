@@ -1,0 +1,268 @@
+"""Protect a release: hide sensitive cells, and as many others as it takes to keep them hidden.
+
+Greedy: the largest sensitive cells first; for each cell and direction that no proof covers yet, one
+linear program finds the cheapest move that would, and what it moves is hidden. Then each bureau,
+and desks, who know their own parts, are tried in the same way. At the end whatever no proof needs
+is shown again, so every hidden cell moves in some proof: none has width 0.
+
+Protected: sensitive cells, against readers of everything published by this release and earlier
+ones, of the public figures that were declared, and against each bureau alone. Not protected:
+secondary cells beyond that they are not exact; against bureaus that pool what they know; against
+guesses (that nothing changed, that a figure is like last year's); against figures that nobody
+declared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sinks.statistics.disclosure.moves import MoveFinder
+from sinks.statistics.disclosure.proofs import Proof
+from sinks.statistics.disclosure.rules import Reason, Rules, why_sensitive
+from sinks.statistics.disclosure.system import Moves, Standing, System
+from sinks.statistics.disclosure.tables import CellId, Dimension, PublicTotal, Table
+from sinks.statistics.disclosure.vintages import Change, Vintage, sensitive_changes
+
+__all__ = ["Protection", "Release", "default_price", "protect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is to be published, and what is known already."""
+
+    dimensions: Mapping[str, Dimension]
+    tables: tuple[Table, ...]
+    rules: Rules = field(default_factory=Rules)
+    vintages: tuple[Vintage, ...] = ()
+    changes: tuple[Change, ...] = ()
+    public: tuple[PublicTotal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What may be shown, why not the rest, and the proof of it."""
+
+    primary: Mapping[CellId, frozenset[Reason]]
+    secondary: frozenset[CellId]
+    proofs: tuple[Proof, ...]
+    widths: Mapping[CellId, tuple[int, int]]
+    """Of each hidden cell: values between which, as proved, a reader can't tell."""
+    unprotected: frozenset[CellId]
+    """Sensitive cells for which there is no proof: merge them, or publish none of it."""
+    programs: int
+    """Linear programs solved."""
+    fractional: int
+    """Those whose answer had fractions."""
+
+    @property
+    def hidden(self) -> frozenset[CellId]:
+        """Everything that is published without its value."""
+        return frozenset(self.primary) | self.secondary
+
+
+def default_price(value: int) -> float:
+    """Price of hiding a cell, a unit of its move: larger cells are missed more."""
+    return 100.0 * math.log2(2 + value)
+
+
+def protect(release: Release, price: Callable[[int], float] = default_price) -> Protection:
+    """Decide what to hide; a function of its arguments alone."""
+    system = System(release.tables, release.dimensions, release.vintages, release.public)
+    return _Protecting(release, system, price).run()
+
+
+Target = tuple[int, bool]
+"""A cell's number, and whether upwards."""
+
+
+class _Protecting:
+    """The work of one call: targets, the moves that cover them, and what those hide."""
+
+    def __init__(self, release: Release, system: System, price: Callable[[int], float]) -> None:
+        self.system = system
+        self.rules = release.rules
+        self.primary = self._find_primary(release)
+        self.guarded = sorted(
+            {system.index[cell_id] for cell_id in self.primary}
+            | {
+                number
+                for vintage in release.vintages
+                for cell_id in vintage.sensitive
+                if system.standing[number := system.index[cell_id]] is Standing.HIDDEN
+            },
+            key=lambda number: (-system.values[number], number),
+        )
+        self.finder = MoveFinder(system, lambda number: price(system.values[number]))
+        self.finder.hide(self.guarded)
+        self.finder.hide(system.hidden_before)
+        self.units: dict[int, list[Moves]] = {}
+        """Moves found so far, each divided by its greatest common divisor, by cell."""
+        self.seen_units: set[frozenset[tuple[int, int]]] = set()
+        self.proved: dict[tuple[Target, str | None], Moves] = {}
+        self.unprotected: set[int] = set()
+        self.largest_parts = _parts_by_cell(system)
+
+    def _find_primary(self, release: Release) -> dict[CellId, frozenset[Reason]]:
+        system = self.system
+        changed = sensitive_changes(
+            release.changes, release.vintages, system.cells, release.dimensions, release.rules
+        )
+        earlier = frozenset().union(*(vintage.sensitive for vintage in release.vintages))
+        primary = {}
+        for cell_id, (cell, is_count) in system.cells.items():
+            if system.standing[system.index[cell_id]] in (Standing.PUBLIC, Standing.BOUNDED):
+                continue
+            reasons = why_sensitive(cell_id, cell, is_count, release.rules)
+            if cell_id in changed:
+                reasons |= {Reason.CHANGE}
+            if cell_id in earlier:
+                reasons |= {Reason.EARLIER}
+            if reasons:
+                primary[cell_id] = reasons
+        return primary
+
+    def run(self) -> Protection:
+        for target in [(number, upward) for number in self.guarded for upward in (True, False)]:
+            self._prove(target, None)
+        self._prove_against_insiders()
+        return self._result()
+
+    def _bar(self, target: Target, reader: str | None) -> int:
+        """Value of the cell at which the target is met."""
+        number, upward = target
+        value = self.system.values[number]
+        if reader is None:
+            return self.rules.upper_bar(value) if upward else self.rules.lower_bar(value)
+        part = self.system.known_parts[reader].get(number, 0)
+        others = value - part
+        if upward:
+            return part + self.rules.insider_upper_bar(others)
+        return part + self.rules.insider_lower_bar(others)
+
+    def _prove(self, target: Target, reader: str | None) -> None:
+        """Cover a target by a move found before, or by the cheapest new one."""
+        number, _ = target
+        amount = self._bar(target, reader) - self.system.values[number]
+        if amount == 0:
+            self.proved[target, reader] = {}
+            return
+        own = self.system.known_parts[reader] if reader is not None else {}
+        moves = self._known_move(number, amount, own)
+        if moves is None:
+            moves = self.finder.find(number, amount, own)
+            if moves is None:
+                self.unprotected.add(number)
+                return
+            self.finder.hide(moves)
+            self._remember(moves)
+        self.proved[target, reader] = moves
+
+    def _remember(self, moves: Moves) -> None:
+        divisor = math.gcd(*moves.values())
+        unit = {number: change // divisor for number, change in moves.items()}
+        key = frozenset(unit.items())
+        if key not in self.seen_units:
+            self.seen_units.add(key)
+            for number in unit:
+                self.units.setdefault(number, []).append(unit)
+
+    def _known_move(self, number: int, amount: int, own: Mapping[int, int]) -> Moves | None:
+        """The first multiple of an earlier move, either way round, that does."""
+        system = self.system
+        for unit in self.units.get(number, ()):
+            times = -(-abs(amount) // abs(unit[number]))
+            if (unit[number] > 0) != (amount > 0):
+                times = -times
+            moves = {other: change * times for other, change in unit.items()}
+            if all(
+                self._may_be(other, system.values[other] + change, own)
+                for other, change in moves.items()
+            ):
+                return moves
+        return None
+
+    def _may_be(self, number: int, value: int, own: Mapping[int, int]) -> bool:
+        low, high = self.system.limits(number, self.finder.hidden)
+        return value >= max(low, own.get(number, 0)) and (high is None or value <= high)
+
+    def _prove_against_insiders(self) -> None:
+        """Prove anew whatever some reader's own part refutes."""
+        pairs: dict[str, list[Target]] = {}
+        for (target, _), moves in list(self.proved.items()):
+            for reader in self._refuting(moves):
+                if self._matters(target[0], reader):
+                    pairs.setdefault(reader, []).append(target)
+        for reader in sorted(pairs):
+            own = self.system.known_parts[reader]
+            self.finder.know(own)
+            for target in pairs[reader]:
+                self._prove(target, reader)
+            self.finder.forget(own)
+
+    def _refuting(self, moves: Moves) -> Iterator[str]:
+        """Who knows that a cell is larger than this move has it."""
+        found = set()
+        for number, change in moves.items():
+            if change < 0:
+                value = self.system.values[number] + change
+                for part, reader in self.largest_parts.get(number, ()):
+                    if part <= value:
+                        break
+                    found.add(reader)
+        return iter(sorted(found))
+
+    def _matters(self, number: int, reader: str) -> bool:
+        """There are others in the cell whose sum the reader might tell."""
+        return self.system.values[number] > self.system.known_parts[reader].get(number, 0)
+
+    def _result(self) -> Protection:
+        system = self.system
+        needed = {number for moves in self.proved.values() for number in moves}
+        secondary = needed & self.finder.hidden - {system.index[cell] for cell in self.primary}
+        secondary = {n for n in secondary if system.standing[n] is Standing.OPEN}
+        lows, highs = dict[int, int](), dict[int, int]()
+        for moves in self.proved.values():
+            for number, change in moves.items():
+                value = system.values[number] + change
+                lows[number] = min(value, lows.get(number, system.values[number]))
+                highs[number] = max(value, highs.get(number, system.values[number]))
+        hidden = {system.index[cell] for cell in self.primary} | secondary
+        return Protection(
+            primary=self.primary,
+            secondary=frozenset(system.ids[number] for number in secondary),
+            proofs=tuple(self._proofs()),
+            widths={
+                system.ids[n]: (lows.get(n, system.values[n]), highs.get(n, system.values[n]))
+                for n in sorted(hidden)
+            },
+            unprotected=frozenset(system.ids[number] for number in self.unprotected),
+            programs=self.finder.solved,
+            fractional=self.finder.fractional,
+        )
+
+    def _proofs(self) -> Iterator[Proof]:
+        system = self.system
+        for (target, reader), moves in self.proved.items():
+            yield Proof(
+                cell=system.ids[target[0]],
+                bar=self._bar(target, reader),
+                upward=target[1],
+                table={
+                    system.ids[number]: system.values[number] + change
+                    for number, change in sorted(moves.items())
+                },
+                reader=reader,
+            )
+
+
+def _parts_by_cell(system: System) -> dict[int, list[tuple[int, str]]]:
+    """For each cell who knows a part of it, the largest part first."""
+    parts: dict[int, list[tuple[int, str]]] = {}
+    for reader, own in system.known_parts.items():
+        for number, part in own.items():
+            parts.setdefault(number, []).append((part, reader))
+    for known in parts.values():
+        known.sort(key=lambda entry: (-entry[0], entry[1]))
+    return parts
