@@ -183,10 +183,14 @@ def test_a_desk_reads_its_own_region_and_is_refused_another(broker: GuardedBroke
 def test_an_outbox_reads_its_own_receipts_and_is_refused_another_s(broker: GuardedBroker) -> None:
     assert broker.write("liaison-router", "receipts.FR") is None
     clock = SystemClock()
-    own = _records(broker.user("FR"), ["receipts.FR"], Deadline.after(clock, WAIT_S))
+
+    def never() -> bool:
+        return False
+
+    own = _records(broker.user("FR"), ["receipts.FR"], Deadline.after(clock, WAIT_S), never)
     assert len(list(own)) == 1
     with pytest.raises(ConfigurationError):
-        list(_records(broker.user("FR"), ["receipts.BR"], Deadline.after(clock, WAIT_S)))
+        list(_records(broker.user("FR"), ["receipts.BR"], Deadline.after(clock, WAIT_S), never))
 
 
 def test_the_auditor_reads_what_it_recounts_and_the_positions_of_the_router(
