@@ -159,6 +159,25 @@ def test_one_that_hangs_at_its_start_is_killed_and_tried_again(tmp_path: Path) -
     assert "was not ready within 0.2 s" in events.of(EventKind.KILLED)[0].message
 
 
+def test_what_an_earlier_start_left_is_prepared_away_before_each(tmp_path: Path) -> None:
+    events = Events()
+    sign = tmp_path / "ready"
+    sign.touch()
+    child = Child(
+        name="part",
+        argv=(sys.executable, "-I", "-S", "-c", SLEEP),  # never makes its sign
+        log_path=tmp_path / "part.log",
+        prepare=lambda: sign.unlink(missing_ok=True),
+        ready=sign.exists,
+        ready_timeout_s=0.2,
+    )
+    with _supervisor(events) as supervisor:
+        supervisor.add(child)
+        with pytest.raises(ChildStartError, match="tried 3 times"):
+            supervisor.wait_ready()
+    assert events.of(EventKind.READY) == []
+
+
 def test_a_probe_that_says_never_ends_the_start(tmp_path: Path) -> None:
     def never() -> bool:
         raise PermanentError("a foreign server answers")
