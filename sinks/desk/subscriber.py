@@ -168,33 +168,34 @@ class Subscriber:
         if self._failure is not None:
             raise self._failure
         parts = self._opened()
-        announced, self._announcements = self._announcements, []
-        items: list[Item] = list(announced)
+        told, self._announcements = self._announcements, []
+        items: list[Item] = []
         next_before, given_out = dict(self._next), len(self._unacknowledged)
         try:
             most = min(max_records or self._max_records, self._max_records)
-            messages = parts.consumer.consume(most, 0.0 if announced else timeout_s)
-            items += parts.follower.take([m for m in messages if m.topic() == self._strikes])
+            messages = parts.consumer.consume(most, 0.0 if told else timeout_s)
+            told += parts.follower.take([m for m in messages if m.topic() == self._strikes])
             for message in messages:
                 if message.topic() != self._strikes:
                     self._take(message, parts, items)
+            if _wait_for_ack(told, items):
+                self._outstanding = True
+            elif not self._outstanding and self._save_due.expired():
+                self._save(parts.store)
         except PermanentError as failure:
             self._failure = failure
             # What was read before it is still good; the next call says what happened.
-            if not items:
+            if not (told or items):
                 raise
+            self._outstanding |= _wait_for_ack(told, items)
         except BaseException:
             # Cut off (Ctrl-C, a full disk): what nobody was handed comes again.
             self._next = next_before
             del self._unacknowledged[given_out:]
-            self._announcements = [item for item in items if not isinstance(item, Delivered)]
+            self._announcements = [*told, *self._announcements]
             self._assign(parts.consumer, parts.follower)
             raise
-        if any(not isinstance(item, Struck) for item in items):
-            self._outstanding = True
-        elif not self._outstanding and self._save_due.expired():
-            self._save(parts.store)
-        return items
+        return [*told, *items]
 
     def ack(self) -> None:
         """Everything polled so far is in the consumer's hands; strikes are acknowledged apart.
@@ -333,6 +334,11 @@ class _Parts:
         self.consumer = consumer
         self.store = store
         self.follower = follower
+
+
+def _wait_for_ack(*handed_out: Iterable[Item]) -> bool:
+    """Whether something is among these that `ack` acknowledges; strikes are apart."""
+    return any(not isinstance(item, Struck) for items in handed_out for item in items)
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:

@@ -150,6 +150,10 @@ def event_ids(items: list[Item]) -> list[str]:
     return [item.event_id for item in items if isinstance(item, Delivered)]
 
 
+def no_disk(*_arguments: Any) -> None:
+    raise RetryableError("no space left", code="store")
+
+
 def test_an_event_in_two_topics_comes_once_and_stays_once_after_a_restart(world: World) -> None:
     both = world.send("terrorism", "cybercrime")
     one = world.send("cybercrime")
@@ -236,9 +240,6 @@ def test_a_poll_that_is_cut_off_skips_nothing(
             raise KeyboardInterrupt
         return read(*arguments)
 
-    def no_disk(*_arguments: Any) -> None:
-        raise RetryableError("no space left", code="store")
-
     with world.subscriber() as subscriber:
         monkeypatch.setattr(Subscriber, "_read", cut_off)
         with pytest.raises(KeyboardInterrupt):
@@ -256,6 +257,44 @@ def test_a_poll_that_is_cut_off_skips_nothing(
         struck |= {i.event_id for i in drain(subscriber) if isinstance(i, Struck)}
         struck |= {i.event_id for i in items if isinstance(i, Struck)}
         assert struck == {sent[0], sent[1]}
+
+
+def test_a_poll_that_cannot_save_keeps_its_strikes_for_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+    world.strike("FR", record.event_id, chain=False)
+    monkeypatch.setattr("sinks.desk.subscriber._SAVE_EVERY_S", 0.0)
+    with world.subscriber() as subscriber:
+        with monkeypatch.context() as full_disk:
+            full_disk.setattr(PositionStore, "save", no_disk)
+            for _ in range(2):
+                with pytest.raises(RetryableError, match="no space left"):
+                    subscriber.poll(0.0)
+        assert [i.event_id for i in drain(subscriber) if isinstance(i, Struck)] == [record.event_id]
+
+
+def test_a_record_that_cannot_be_read_is_told_once_though_the_poll_was_cut_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = world.topic("terrorism")
+    world.write((topic, b"FR", b"\x00garbage"), (topic, b"FR", b"\x00rubbish"))
+    read, calls = Subscriber._read, iter(range(100))
+
+    def cut_off(*arguments: Any) -> Any:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return read(*arguments)
+
+    with world.subscriber() as subscriber:
+        monkeypatch.setattr(Subscriber, "_read", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            drain(subscriber)
+        told = [item for item in drain(subscriber) if isinstance(item, Unreadable)]
+        assert [item.value for item in told] == [b"\x00garbage", b"\x00rubbish"]
 
 
 def test_a_strike_that_came_first_marks_the_event(world: World) -> None:
