@@ -5,6 +5,10 @@ SHA-256 of its up file. An applied file never changes: the runner refuses, befor
 anything, a file whose sum differs, a gap, or an applied number whose file is gone. ClickHouse has
 no transactional DDL, so every statement is written to be repeatable (IF [NOT] EXISTS), and a
 migration that failed half-way is simply run again.
+
+What is kept beside `raw.facts` (rollups, marks, strikes) is never dropped without it, nor begun
+anew: the facts' blocks would not come again to fill it. Everything together may go, to be loaded
+once more from `fact-blocks`.
 """
 
 from __future__ import annotations
@@ -24,6 +28,13 @@ __all__ = ["Migration", "load_migrations", "migrate"]
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
 _STATEMENT_END = re.compile(r";[ \t]*(?:\n|\Z)")
+_FACTS = re.compile(r"\braw\.facts\b")
+_DROPS_LOADED = re.compile(r"\bDROP TABLE (?:IF EXISTS )?(?:raw|agg)\.")
+_IS_FED_BY_FACTS = re.compile(r"\bCREATE MATERIALIZED VIEW\b.*\bFROM raw\.facts\b", re.DOTALL)
+_LOAD_ANEW = (
+    "Stop the loader, take every migration back (to 0) and apply them again: the loader then loads "
+    "all blocks anew from fact-blocks."
+)
 
 _OWN_TABLES = (
     "CREATE DATABASE IF NOT EXISTS meta COMMENT 'What the product knows of its own schema'",
@@ -92,7 +103,8 @@ def migrate(
     """Bring the schema to migration `to` (the newest by default, 0 is none); say what was done.
 
     Raises:
-        ConfigurationError: the applied migrations are not those that the files describe.
+        ConfigurationError: the applied migrations are not those that the files describe; or facts
+            would stay while what was made from them goes.
     """
     known = tuple(migrations) if migrations is not None else load_migrations()
     target = len(known) if to is None else to
@@ -102,6 +114,7 @@ def migrate(
         client.command(statement)
     applied = _applied(client)
     _check(applied, known)
+    _check_facts(client, known[len(applied) : target], known[target : len(applied)])
     done: list[str] = []
     for migration in known[len(applied) : target]:
         for statement in migration.up:
@@ -149,6 +162,30 @@ def _check(applied: dict[int, tuple[str, str]], known: Sequence[Migration]) -> N
                 "applied. Put the old text back and write the change as a new migration.",
                 code="migration-changed",
             )
+
+
+def _check_facts(client: Client, up: Sequence[Migration], down: Sequence[Migration]) -> None:
+    """What is loaded together is dropped together, and begins together."""
+    dropped = [sql for migration in down for sql in migration.down if _DROPS_LOADED.search(sql)]
+    empty = [sql for migration in up for sql in migration.up if _IS_FED_BY_FACTS.search(sql)]
+    if not (dropped or empty) or any(map(_FACTS.search, dropped)):
+        return
+    rows = client.query(
+        "SELECT total_rows FROM system.tables WHERE database = 'raw' AND name = 'facts'"
+    ).result_rows
+    facts = int(rows[0][0] or 0) if rows else 0
+    if facts and dropped:
+        raise ConfigurationError(
+            f"raw.facts holds {facts} facts, and this would drop what was made from them or guards "
+            f"them ({dropped[0]}) while they stay. {_LOAD_ANEW}",
+            code="facts-remain",
+        )
+    if facts:
+        raise ConfigurationError(
+            f"raw.facts holds {facts} facts, and this would make views of it that begin empty "
+            f"({empty[0].splitlines()[0]}). {_LOAD_ANEW}",
+            code="facts-remain",
+        )
 
 
 def _statements(text: str) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from schemas.errors import ConfigurationError
 from schemas.reference import LANGUAGES, Reference
 from sinks.clickhouse import load_migrations, load_reference, migrate
 from sinks.clickhouse.checks import check_deduplication
+from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.statements import BLOCK_COLUMNS
 from tests.integration.clickhouse_process import ClickHouseProcess
-from tests.integration.fact_blocks import FIELDS
+from tests.integration.fact_blocks import FIELDS, make_fact
+from tests.integration.landing_world import MONEY, Topic, fresh_bureau, totals
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,32 @@ def test_one_step_back_leaves_the_others(client: Client) -> None:
     before = schema(client)
     assert migrate(client, len(known) - 1) == (f"down {len(known):04} {known[-1].name}",)
     assert 0 < len(schema(client)) < len(before)
+    migrate(client)
+    assert schema(client) == before
+
+
+@pytest.mark.parametrize("target", [1, 2, 3])
+def test_what_was_made_from_facts_does_not_go_without_them(client: Client, target: int) -> None:
+    topic, bureau = Topic(BlockLander(client, ManualClock())), fresh_bureau()
+    topic.land(make_fact(bureau=bureau, **MONEY))
+    before, counted = schema(client), totals(client, bureau)
+    with pytest.raises(ConfigurationError, match="raw.facts holds") as caught:
+        migrate(client, target)
+    assert caught.value.code == "facts-remain"
+    assert (schema(client), totals(client, bureau)) == (before, counted)
+    migrate(client, 0)
+    migrate(client)
+    assert schema(client) == before
+    assert topic.lander.marks(topic.topic_id) == {}
+
+
+def test_a_rollup_does_not_begin_empty_beside_facts(client: Client) -> None:
+    before = schema(client)
+    migrate(client, 2)
+    Topic(BlockLander(client, ManualClock())).land(make_fact())
+    with pytest.raises(ConfigurationError, match="begin empty"):
+        migrate(client)
+    migrate(client, 0)
     migrate(client)
     assert schema(client) == before
 
