@@ -149,13 +149,13 @@ def container(parsed: Any, records: Iterable[Mapping[str, Any]], codec: str = "n
     return out.getvalue()
 
 
-def read_container(data: bytes) -> list[dict[str, Any]]:
-    """All records of an Avro container file.
+def read_container(data: bytes, reader: Any = None) -> list[dict[str, Any]]:
+    """All records of an Avro container file, with `reader` as that schema sees them.
 
     Raises:
         WireError: the file is broken.
     """
     try:
-        return list(fastavro.reader(BytesIO(data)))  # type: ignore[arg-type]
+        return list(fastavro.reader(BytesIO(data), reader))  # type: ignore[arg-type]
     except (*_DECODE_ERRORS, zlib.error) as error:
         raise WireError(f"not a whole Avro container file ({error})") from error

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from schemas.catalogue import Catalogue, DeliveredSchema
 from schemas.headers import read_refusal
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import FACTS, STRIKES
+from schemas.topics import STRIKES
 from stream_apps.engine import Consumed
 from stream_apps.router.ledger import Account
 from stream_apps.router.router import Router
@@ -40,6 +41,7 @@ __all__ = [
 
 _BATCH = 5000
 _NO_SCHEMA = 0xFFFFFFFF
+_DAY_MS = 86_400_000
 
 SourcePosition = tuple[str, int, int]
 """Topic, partition and offset of a source record."""
@@ -65,6 +67,8 @@ class _Fact(NamedTuple):
     kind: str
     recorded_at: int
     events: int
+    amounts: int
+    """Thousandths: its amount and all that it measures, as a sum that must come again."""
 
 
 class _Recall(NamedTuple):
@@ -115,7 +119,7 @@ class FactCounts:
         self.facts.append(
             _Fact(
                 fact["bureau"], fact["event_id"], _root(fact), fact["kind"],
-                fact["recorded_at"], fact["events"],
+                fact["recorded_at"], fact["events"], _amounts(fact),
             )
         )  # fmt: skip
         if fact["supersedes_event_id"] is not None:
@@ -131,13 +135,23 @@ class FactCounts:
     def cells(self) -> Counter[Cell]:
         """Events that count: each as +1 in its month, and -1 in that of its strike."""
         cells = Counter(self.folded)
+        for cell, fact, sign in self._signed():
+            cells[cell] += sign * fact.events
+        return Counter({cell: count for cell, count in cells.items() if count})
+
+    def amounts(self) -> Counter[Cell]:
+        """The same of all that was measured, in thousandths."""
+        cells: Counter[Cell] = Counter()
+        for cell, fact, sign in self._signed():
+            cells[cell] += sign * fact.amounts
+        return Counter({cell: count for cell, count in cells.items() if count})
+
+    def _signed(self) -> Iterator[tuple[Cell, _Fact, int]]:
         for fact in self.facts:
-            cells[fact.kind, fact.bureau, _month(fact.recorded_at)] += fact.events
+            yield (fact.kind, fact.bureau, _month(fact.recorded_at)), fact, 1
             struck = self._struck_at(fact)
             if struck is not None:
-                month = _month(max(fact.recorded_at, struck))
-                cells[fact.kind, fact.bureau, month] -= fact.events
-        return Counter({cell: count for cell, count in cells.items() if count})
+                yield (fact.kind, fact.bureau, _month(max(fact.recorded_at, struck))), fact, -1
 
     def struck(self) -> int:
         return sum(1 for fact in self.facts if self._struck_at(fact) is not None)
@@ -155,6 +169,26 @@ class FactCounts:
                 if recall.chain and recall.recall_id != fact.event_id
             ]
         return min(times) if times else None
+
+
+class _Recounting(Router):
+    """The router itself, but its facts are counted instead of written."""
+
+    def __init__(
+        self,
+        lane: str,
+        reference: Reference,
+        catalogue: Catalogue,
+        ids: SchemaIds,
+        counts: FactCounts,
+    ) -> None:
+        super().__init__(lane=lane, reference=reference, catalogue=catalogue, ids=ids)
+        self._counts = counts
+
+    def mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
+        for fact in facts:
+            self._counts.add(fact)
+        return iter(())
 
 
 @dataclass(slots=True)
@@ -185,9 +219,8 @@ def recount(
     `our_delay` names the records that were quarantined for a reason of ours, with its code.
     """
     delayed = our_delay or {}
-    router = Router(lane=lane, reference=reference, catalogue=catalogue, ids=ids)
+    router = _Recounting(lane, reference, catalogue, ids, into.facts)
     identify = Identify(ids)
-    mini_block = catalogue.schema("liaison.facts.FactMiniBlock")
     seen: tuple[bytes | None, Delivered | None] = (None, None)
     for batch in _batches(records):
         into.handed_over += len(batch)
@@ -199,10 +232,6 @@ def recount(
                 known = seen[1]
                 assert known is not None
                 into.delivered[known._replace(topic=topic)] += 1
-            elif topic == FACTS:
-                assert out.value is not None
-                for fact in wire.decode(mini_block.plain, out.value, offset=5)["facts"]:
-                    into.facts.add(fact)
             elif topic.startswith("dlq."):
                 refusal = read_refusal(out.headers)
                 place = (refusal.topic, refusal.partition, refusal.offset)
@@ -233,5 +262,20 @@ def _root(fact: dict[str, Any]) -> tuple[str, str] | None:
     return None if fact["root"] is None else (fact["root_bureau"], fact["root"])
 
 
+def _amounts(fact: dict[str, Any]) -> int:
+    values = fact["measure_values"]
+    amount = fact["amount"]
+    return sum(map(_thousandths, values if amount is None else (amount, *values)))
+
+
+def _thousandths(unscaled: bytes) -> int:
+    return int.from_bytes(unscaled, "big", signed=True)
+
+
 def _month(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m")
+    return _month_of_day(at_ms // _DAY_MS)
+
+
+@cache
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * _DAY_MS / 1000, UTC).strftime("%Y-%m")

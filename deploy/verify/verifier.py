@@ -3,8 +3,9 @@
 1. sent (outbox) = accepted + rejected + quarantined + missing, for each account;
 2. every accepted event in exactly the topics that the routing function names, with the bureau's
    very bytes; every refused one in the dead letters with its code; every strike; every account;
-3. Σ events from the source through facts and blocks; Σ sign · events per kind, bureau and month in
-   ClickHouse; no event twice; the rollups agree with the facts.
+3. Σ events from the source through facts and blocks; Σ sign · events and Σ sign · amounts per kind,
+   bureau and month in ClickHouse; no event twice; the rollups agree with the facts in each of their
+   cells; what is booked as struck is compensated once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from deploy.access import product_topics
 from deploy.verify.difference import Difference, Verdict, differences
 from deploy.verify.found import (
     TopicReader,
+    clickhouse_amounts,
     clickhouse_cells,
     clickhouse_faults,
     delivered_in,
@@ -95,16 +97,19 @@ def verify(
     sent = _sent(outboxes, ledger, verdict.differences)
     progress("comparing ClickHouse")
     facts = expected.facts
-    cells, landed = facts.cells(), clickhouse_cells(client)
+    landed = clickhouse_cells(client)
     stages = {
         "facts": events_in_facts(reader, catalogue),
-        "fact-blocks": events_in_blocks(reader),
+        "fact-blocks": events_in_blocks(reader, catalogue),
         "raw.facts": _landed_events(client),
     }
     for stage, events in stages.items():
         if events != facts.total:
             verdict.differences.append(Difference("Σ events", stage, facts.total, events))
-    verdict.differences += differences("Σ sign·events", cells, landed)
+    verdict.differences += differences("Σ sign·events", facts.cells(), landed)
+    verdict.differences += differences(
+        "Σ sign·amounts in thousandths", facts.amounts(), clickhouse_amounts(client)
+    )
     verdict.differences += clickhouse_faults(client)
     verdict.counts = {
         "handed over (outboxes)": sent,
@@ -112,6 +117,7 @@ def verify(
         "accepted": expected.outcomes["accepted"],
         "repeats dropped": expected.outcomes["repeat"],
         "refused": sum(expected.refused.values()),
+        "missing": sum(account.missing_count() for account in ledger.values()),
         "accounts": len(ledger),
         "records for readers": sum(delivered.values()),
         "strikes": len(strikes),

@@ -229,13 +229,13 @@ class Router:
         for region, facts in self._facts.items():
             out += [
                 Produced(FACTS, region.encode(), block, partition=region_partition(region))
-                for block in self._mini_blocks(facts)
+                for block in self.mini_blocks(facts)
             ]
         self._facts.clear()
         return out + self._booking.take(now_ms)
 
-    def _mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
-        """One mini-block, or as many as keep each within its size."""
+    def mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
+        """What is written of facts: one mini-block, or as many as keep each within its size."""
         if not facts:
             return
         body = wire.encode(self._mini_block.plain, {"facts": facts})
@@ -243,8 +243,8 @@ class Router:
             yield wire.frame(self._mini_block_id, body)
         else:
             half = len(facts) // 2
-            yield from self._mini_blocks(facts[:half])
-            yield from self._mini_blocks(facts[half:])
+            yield from self.mini_blocks(facts[:half])
+            yield from self.mini_blocks(facts[half:])
 
 
 def _check_size(record: Consumed) -> None:

@@ -13,7 +13,7 @@ def a_fact(event_id: str | None, **fields: Any) -> dict[str, Any]:
     return {
         "event_id": event_id, "root": None, "root_bureau": "FR", "kind": "arrest", "bureau": "FR",
         "events": 1, "recorded_at": JANUARY, "supersedes_event_id": None,
-        "supersedes_bureau": None, **fields,
+        "supersedes_bureau": None, "amount": None, "measure_values": [], **fields,
     }  # fmt: skip
 
 
@@ -65,6 +65,17 @@ def test_a_recall_reaches_the_correction_that_the_general_secretariat_made() -> 
     assert counted(a_fact("a"), second) == {("arrest", "XP", "2026-01"): 1}
     cells = counted(a_fact("a"), second, recall("r", "a", root="a", recorded_at=JANUARY))
     assert cells == {("recall", "FR", "2026-01"): 1}
+
+
+def test_what_was_measured_goes_with_its_event() -> None:
+    counts = FactCounts()
+    counts.add(a_fact("a", amount=b"\x05", measure_values=[b"\x05", b"\xfe"]))
+    counts.add(a_fact("b", measure_values=[b"\x01\x00"]))
+    counts.add(recall("r", "a"))
+    assert counts.amounts() == {
+        ("arrest", "FR", "2026-01"): 8 + 256,
+        ("arrest", "FR", "2026-02"): -8,
+    }
 
 
 def test_folded_searches_count_as_many_as_they_hold() -> None:
