@@ -4,6 +4,9 @@ A handle carries the settings and the database of its request and is closed with
 leaks into the next one; a failed query's output would otherwise turn up in front of the next
 answer. Handles run at once: reads go on while an insert runs. One spare handle stays open, since
 the engine closes with its last handle. Only this module touches chDB.
+
+Nothing of a client's is run before ClickHouse's own parser has written it down again and `guard`
+has read that: there are no two readings of one text.
 """
 
 from __future__ import annotations
@@ -18,8 +21,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from deploy.clickhouse.config import ServiceLimits, write_config
-from deploy.clickhouse.errors import SYNTAX_ERROR, UNKNOWN_SETTING, ClickHouseError
-from deploy.clickhouse.statement import INPUT_TABLE, Statement, quote
+from deploy.clickhouse.errors import UNKNOWN_SETTING, ClickHouseError
+from deploy.clickhouse.guard import (
+    dictionary_queries,
+    refuse_forbidden,
+    refuse_passed_functions,
+)
+from deploy.clickhouse.lexer import quote, tokens
+from deploy.clickhouse.statement import INPUT_TABLE, Statement
 from schemas.errors import ConfigurationError
 
 __all__ = ["Engine", "Job", "Result"]
@@ -28,12 +37,16 @@ MAIN_DATABASE = "main"
 """Where unqualified names are: chDB's own `default` also looks into folders, and so refuses every
 name in it to a user without the right to files. It can't be replaced without losing its tables."""
 
+_OF_OUR_QUESTION = re.compile(r": In scope SELECT formatQuerySingleLine\(.*\)(?=\. \()", re.DOTALL)
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One statement with everything that belongs to its request."""
+    """One statement with everything that belongs to its request.
+
+    `ticket` is what `Engine.cancel` knows it by; letters and digits, none for what always ends.
+    """
 
     statement: Statement
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +55,7 @@ class Job:
     default_format: str = "TabSeparated"
     data_file: Path | None = None
     read_only: bool = False
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,8 @@ class Engine:
         """Ask the engine what it applied: it tells nobody when it ignores a configuration."""
         grants = self._ask("SHOW GRANTS")
         limit = self._ask("SELECT getSetting('max_result_bytes')").strip()
-        if limit != str(limits.max_result_bytes) or re.search(r"GRANT [^\n]*\bFILE\b", grants):
+        too_much = re.search(r"GRANT [^\n]*(\bFILE\b|\bTABLE ENGINE ON \*)", grants)
+        if limit != str(limits.max_result_bytes) or too_much:
             raise ConfigurationError(
                 "chDB did not apply the service's configuration (it would allow more than it "
                 "should). Is there a config.xml in the working directory, or an unreadable file "
@@ -136,23 +151,28 @@ class Engine:
         settings = dict(job.settings)
         if job.read_only and settings.get("readonly") not in ("1", "2"):
             settings["readonly"] = "2"
-        loads_input = statement.structure is not None and job.data_file is not None
-        if loads_input:
-            handle.query(
-                f"CREATE TEMPORARY TABLE {INPUT_TABLE} ({statement.structure}) ENGINE = Memory"
-            )
+        sql, own_file = statement.sql, None
+        steps: list[str] = []
+        if job.data_file is not None:
+            own_file = str(job.data_file)
+            if statement.structure is None:
+                sql = statement.sql_reading(own_file)
+            else:
+                steps = [
+                    f"CREATE TEMPORARY TABLE {INPUT_TABLE} ({statement.structure}) ENGINE = Memory",
+                    f"INSERT INTO {INPUT_TABLE} FROM INFILE {quote(own_file)} "
+                    f"{statement.settings_clause} FORMAT {statement.data_format}",
+                ]
+        for text in (*steps, sql):
+            self._refuse_forbidden(handle, text, own_file)
+        if steps:
+            handle.query(steps[0])
         if settings:
             handle.query("SET " + ", ".join(_assignment(k, v) for k, v in settings.items()))
-        sql = statement.sql
-        if loads_input:
-            handle.query(
-                f"INSERT INTO {INPUT_TABLE} FROM INFILE {quote(str(job.data_file))} "
-                f"{statement.settings_clause} FORMAT {statement.data_format}"
-            )
-        elif job.data_file is not None:
-            sql = statement.sql_reading(str(job.data_file))
-        if handle.classify_query(sql)["statement_count"] > 1:
-            raise ClickHouseError.refused(SYNTAX_ERROR, "Multi-statements are not allowed.")
+        if steps:
+            handle.query(steps[1])
+        if job.ticket:
+            sql = f"{_label(job.ticket)} {sql}"
         answer = handle.query(sql, job.default_format, params=dict(job.parameters))
         return Result(
             bytes(answer.bytes()),
@@ -162,6 +182,34 @@ class Engine:
             answer.bytes_written(),
             answer.elapsed(),
         )
+
+    def _refuse_forbidden(self, handle: Any, sql: str, own_file: str | None) -> None:
+        """Refuse what is no single statement, or reaches out of the database.
+
+        Asked before the request's settings hold, since they could change the answer.
+        """
+        if not sql:
+            return
+        try:
+            answer = handle.query(f"SELECT formatQuerySingleLine({quote(sql)})", "TSVRaw")
+        except RuntimeError as error:
+            raise ClickHouseError.from_engine(_OF_OUR_QUESTION.sub("", str(error))) from error
+        written_down = list(tokens(bytes(answer.bytes())))
+        refuse_forbidden(written_down, self.formats, own_file)
+        refuse_passed_functions(written_down)
+        for query in dictionary_queries(written_down):
+            self._refuse_forbidden(handle, query, None)
+
+    def cancel(self, ticket: str) -> None:
+        """End the statement of a job, if it runs by now."""
+        try:
+            handle = self._connect(self._connection_string)
+            try:
+                handle.query(f"KILL QUERY WHERE startsWith(query, {quote(_label(ticket))}) ASYNC")
+            finally:
+                handle.close()
+        except RuntimeError as error:
+            raise ClickHouseError.from_engine(str(error)) from error
 
     def cancel_all(self) -> None:
         """End every running statement: only for a stop."""
@@ -186,6 +234,10 @@ def _lock(home: Path, data_dir: Path) -> IO[str]:
             code="data-dir-locked",
         ) from error
     return file
+
+
+def _label(ticket: str) -> str:
+    return f"/* {ticket} */"
 
 
 def _database(name: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deploy.clickhouse.errors import ClickHouseError
-from deploy.clickhouse.statement import Statement, parse_statement, quote, unquote
+from deploy.clickhouse.lexer import quote, unquote
+from deploy.clickhouse.statement import Statement, parse_statement
 
 FORMATS = frozenset({"avro", "csv", "json", "native", "tabseparated", "values"})
 
@@ -46,6 +47,15 @@ def test_the_output_format_is_read_where_it_is_a_clause(
         (b"/* c */ INSERT INTO `FORMAT` (`FORMAT CSV`) FORMAT CSV\n1", b"1"),
         (b"INSERT INTO t VALUES (1, ';')", b" (1, ';')"),
         (b"INSERT INTO t FORMAT CSV\n'; DROP TABLE t", b"'; DROP TABLE t"),
+        (b"INSERT INTO t FORMAT CSV\n;abc", b";abc"),
+        (b"INSERT INTO t FORMAT CSV\r\n;abc", b";abc"),
+        (b"INSERT INTO t FORMAT Native\n\x3b\x01\x02", b"\x3b\x01\x02"),
+        (b"INSERT INTO t FORMAT CSV;\n;abc", b";abc"),
+        (b"INSERT INTO t FORMAT CSV ; \r\n;abc", b";abc"),
+        (b"INSERT INTO t FORMAT CSV;", b""),
+        (b"INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV;\n1", b"1"),
+        (b"INSERT INTO t FORMAT Values (3)", b"(3)"),
+        (b"insert into t (a) format values\n(3), (4)", b"(3), (4)"),
     ],
 )
 def test_data_begins_right_after_the_format(text: bytes, data: bytes) -> None:
@@ -101,6 +111,25 @@ def test_an_insert_select_without_input_has_no_data() -> None:
         ("INSERT INTO t SELECT a FROM input('a Int8')", 62),
         ("CREATE TEMPORARY TABLE t (a Int8)", 48),
         (b"SELECT '\xff'", 62),
+        ("SELECT 1 AS a$$ INTO OUTFILE '/tmp/x' -- $$", 497),
+        ("SELECT $a b$ ' $a b$ INTO OUTFILE '/tmp/x' -- '", 497),
+        ("SELECT 1 // ' \n INTO OUTFILE '/tmp/x' -- '", 497),
+        ("SELECT 1 /* /* */ ' */ */ INTO OUTFILE '/tmp/x' -- '", 497),
+        ("SELECT 1 PARALLEL WITH KILL QUERY WHERE 1", 497),
+        ("SELECT * FROM format(CSV, 'a Int8 DEFAULT 1', '')", 497),
+        ("CREATE TABLE t (a Int8) ENGINE = MergeTree SETTINGS disk = disk(type = web)", 497),
+        ("CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(HTTP(url 'x')) LAYOUT(FLAT())", 497),
+        ("CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(CLICKHOUSE(host 'x'))", 497),
+        ("SELECT 1$$ INTO OUTFILE '/tmp/x' -- $$", 62),
+        ("SELECT 1\u3000", 62),
+        ("SELECT 1\u00a0INTO\u00a0OUTFILE '/tmp/x'", 62),
+        ("KILL\u2028QUERY WHERE 1", 62),
+        ("SELECT 1\x00", 62),
+        ("SELECT $1", 62),
+        ("SELECT $x$ 1", 62),
+        ("SELECT 1 /* /* */", 62),
+        ("INSERT INTO t FORMAT CSV ;1", 62),
+        (b"INSERT INTO t SELECT a FROM input('a\xff Int8') FORMAT CSV\n1", 62),
     ],
 )
 def test_what_makes_no_sense_here_is_refused(text: str | bytes, code: int) -> None:
@@ -146,3 +175,26 @@ def test_other_spellings_of_literals_are_read() -> None:
     assert unquote(b"'it''s'") == "it's"
     assert unquote(b"'a\\x41\\n'") == "aA\n"
     assert unquote(b"$x$it's$x$") == "it's"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '\u3000' AS `\u3000`, \u2018x\u2019 /* \u3000 */ -- \u3000",
+        "SELECT a$b, $$ INTO OUTFILE $$, $x y$ KILL QUERY $x y$",
+        "SELECT 'KILL QUERY' // INTO OUTFILE",
+        "SELECT 1 /* /* INTO OUTFILE */ KILL QUERY */",
+        "SELECT format('{} {}', 'a', 'b')",
+        "SELECT * FROM format(CSV, '1')",
+        "INSERT INTO source (disk) SELECT 1",
+        "CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(CLICKHOUSE(QUERY 'SELECT 1' DB 'x'))",
+        "CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(NULL()) LAYOUT(FLAT())",
+    ],
+)
+def test_what_only_looks_forbidden_passes(text: str) -> None:
+    assert parse(text).sql
+
+
+def test_a_comment_that_never_ends_is_refused_at_once() -> None:
+    with pytest.raises(ClickHouseError):
+        parse("SELECT 1 " + "/*" * 500_000)
