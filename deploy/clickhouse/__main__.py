@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.service import serve
 from schemas.errors import ConfigurationError
 
@@ -23,6 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, required=True, help="made if missing")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8123, help="0 takes a free one")
+    parser.add_argument(
+        "--reader-timeout-s",
+        type=float,
+        default=ServiceLimits().reader_timeout_s,
+        help="how long a statement of the read-only account may run",
+    )
     options = parser.parse_args(arguments)
     try:
         serve(
@@ -30,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.host,
             options.port,
             password=os.environ.get("LIAISON_CLICKHOUSE_PASSWORD", ""),
+            limits=ServiceLimits(reader_timeout_s=options.reader_timeout_s),
             reader_password=os.environ.get("LIAISON_CLICKHOUSE_READER_PASSWORD"),
         )
     except ConfigurationError as error:

@@ -30,7 +30,7 @@ class ServiceLimits:
     max_query_bytes: int = 1024 * 1024
     max_form_bytes: int = 4 * 1024 * 1024
     concurrent_requests: int = 16
-    reader_requests: int = 8
+    reader_requests: int = 4
     reader_timeout_s: float = 60.0
     stop_timeout_s: float = 3.0
 

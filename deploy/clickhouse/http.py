@@ -1,9 +1,11 @@
 """ClickHouse's HTTP interface: requests in, answers out.
 
 The event loop only receives bodies and answers pings; everything else runs in a bounded number of
-threads, one engine handle each. A body is spooled before it is decoded and decoded before it is
-inserted, so a body that is cut, broken or too large leaves no rows. Answers are materialised,
-bounded by the engine's own `max_result_bytes`.
+threads, one engine handle each; the read-only account has a number of its own. A body is spooled
+before it is decoded and decoded before it is inserted, so a body that is cut, broken or too large
+leaves no rows. Answers are materialised, bounded by the engine's own `max_result_bytes`. A client
+that goes away leaves the queue, and its statement is ended if it only reads: an INSERT that began
+is brought to its end.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ import base64
 import binascii
 import hmac
 import json
+import re
 import secrets
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -23,6 +27,7 @@ from typing import IO
 import anyio
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -32,9 +37,14 @@ from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.engine import Engine, Job, Result
 from deploy.clickhouse.errors import (
     AUTHENTICATION_FAILED,
+    BAD_ARGUMENTS,
+    INCORRECT_DATA,
     LIMIT_EXCEEDED,
     NOT_IMPLEMENTED,
     QUERY_IS_TOO_LARGE,
+    QUERY_WAS_CANCELLED,
+    TIMEOUT_EXCEEDED,
+    UNKNOWN_FORMAT,
     ClickHouseError,
     http_status,
 )
@@ -61,6 +71,10 @@ _CONTENT_TYPES = {
     "tabseparated": "text/tab-separated-values; charset=UTF-8",
     "tsv": "text/tab-separated-values; charset=UTF-8",
 }
+_QUERY_ID = re.compile(r"[\x20-\x7e]{1,256}")
+_FORMAT_NAME = re.compile(r"[A-Za-z0-9_]+")
+_READING_WORDS = frozenset({"SELECT", "WITH"})
+_CANCEL_INTERVAL_S = 0.5
 _SPOOL_BYTES = 4 * 1024 * 1024
 _COPY_BYTES = 1024 * 1024
 
@@ -87,6 +101,16 @@ class _Call:
     read_only: bool
     content_encoding: str
     accept_encoding: str
+    ticket: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the watchers of a request must know of its statement."""
+
+    began: bool = False
+    only_reads: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +118,22 @@ class _Service:
     engine: Engine
     accounts: tuple[Account, ...]
     limits: ServiceLimits
-    slots: anyio.CapacityLimiter = field(init=False)
+    slots: anyio.Semaphore = field(init=False)
+    reader_slots: anyio.Semaphore = field(init=False)
+    threads: anyio.CapacityLimiter = field(init=False)
+    cancel_threads: anyio.CapacityLimiter = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "slots", anyio.CapacityLimiter(self.limits.concurrent_requests))
+        writers, readers = self.limits.concurrent_requests, self.limits.reader_requests
+        object.__setattr__(self, "slots", anyio.Semaphore(writers))
+        object.__setattr__(self, "reader_slots", anyio.Semaphore(readers))
+        object.__setattr__(self, "threads", anyio.CapacityLimiter(writers + readers))
+        object.__setattr__(self, "cancel_threads", anyio.CapacityLimiter(1))
 
     async def handle(self, request: Request) -> Response:
-        query_id = request.query_params.get("query_id") or str(uuid.uuid4())
+        query_id = str(uuid.uuid4())
         try:
+            query_id = _asked_query_id(request) or query_id
             account = self._authenticate(request)
             if request.method in ("GET", "HEAD") and "query" not in request.query_params:
                 return PlainTextResponse("Ok.\n")
@@ -109,13 +141,66 @@ class _Service:
                 form = await self._receive(request, body)
                 call = self._call(request, form, account, query_id)
                 body.seek(0)
-                return await anyio.to_thread.run_sync(
-                    self._answer, call, body, limiter=self.slots, abandon_on_cancel=False
-                )
+                return await self._answer_watched(request, account, call, body)
         except ClickHouseError as error:
             return self._failure(error, query_id)
         except ClientDisconnect:
             return Response(status_code=499)
+
+    async def _answer_watched(
+        self, request: Request, account: Account, call: _Call, body: IO[bytes]
+    ) -> Response:
+        """Answer in a thread, once there is a slot, for as long as the client waits and may."""
+        progress = _Progress()
+        outcome: Response | ClickHouseError = Response(status_code=499)
+        async with anyio.create_task_group() as watchers:
+            watchers.start_soon(self._end_when_gone, request, call, progress, watchers.cancel_scope)
+            async with self.reader_slots if account.read_only else self.slots:
+                progress.began = True
+                if account.read_only:
+                    watchers.start_soon(self._end_when_late, call, progress)
+                try:
+                    outcome = await anyio.to_thread.run_sync(
+                        self._answer, call, body, progress, limiter=self.threads
+                    )
+                except ClickHouseError as error:
+                    outcome = error
+            watchers.cancel_scope.cancel()
+        if isinstance(outcome, Response):
+            return outcome
+        if progress.late and outcome.code == QUERY_WAS_CANCELLED:
+            raise ClickHouseError.refused(
+                TIMEOUT_EXCEEDED,
+                f"A statement of {account.username} may run {self.limits.reader_timeout_s:g} s. "
+                "Ask for less at a time.",
+            )
+        raise outcome
+
+    async def _end_when_gone(
+        self, request: Request, call: _Call, progress: _Progress, waiting: anyio.CancelScope
+    ) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        if progress.began:
+            await self._cancel_until_done(call, progress)
+        else:
+            waiting.cancel()
+
+    async def _end_when_late(self, call: _Call, progress: _Progress) -> None:
+        await anyio.sleep(self.limits.reader_timeout_s)
+        progress.late = True
+        await self._cancel_until_done(call, progress)
+
+    async def _cancel_until_done(self, call: _Call, progress: _Progress) -> None:
+        """Until the watchers are ended: the engine may not have begun with the statement yet."""
+        while True:
+            if progress.only_reads:
+                # what failed is tried again
+                with suppress(ClickHouseError):
+                    await anyio.to_thread.run_sync(
+                        self.engine.cancel, call.ticket, limiter=self.cancel_threads
+                    )
+            await anyio.sleep(_CANCEL_INTERVAL_S)
 
     def _authenticate(self, request: Request) -> Account:
         name, password = "default", ""
@@ -147,27 +232,47 @@ class _Service:
         """Spool the body; a form's fields are returned instead."""
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self.limits.max_body_bytes:
-            raise self._too_large()
+            raise self._too_large(self.limits.max_body_bytes)
         content_type = request.headers.get("content-type", "")
         if content_type.startswith("multipart/form-data"):
-            async with request.form(max_part_size=self.limits.max_query_bytes) as form:
-                if any(isinstance(value, UploadFile) for value in form.values()):
-                    raise ClickHouseError.refused(
-                        NOT_IMPLEMENTED, "External data is not available here: use a table."
-                    )
-                return {name: value for name, value in form.items() if isinstance(value, str)}
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > self.limits.max_body_bytes:
-                raise self._too_large()
+            return await self._receive_form(request)
+        async for chunk in self._chunks(request, self.limits.max_body_bytes):
             body.write(chunk)
         return {}
 
-    def _too_large(self) -> ClickHouseError:
+    async def _receive_form(self, request: Request) -> Mapping[str, str]:
+        limits = self.limits
+        parser = MultiPartParser(
+            request.headers,
+            self._chunks(request, limits.max_form_bytes),
+            max_part_size=limits.max_query_bytes,
+        )
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            raise ClickHouseError.refused(
+                INCORRECT_DATA, f"The form can't be read: {error.message}"
+            ) from error
+        try:
+            if any(isinstance(value, UploadFile) for value in form.values()):
+                raise ClickHouseError.refused(
+                    NOT_IMPLEMENTED, "External data is not available here: use a table."
+                )
+            return {name: value for name, value in form.items() if isinstance(value, str)}
+        finally:
+            await form.close()
+
+    async def _chunks(self, request: Request, limit_bytes: int) -> AsyncGenerator[bytes, None]:
+        received = 0
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > limit_bytes:
+                raise self._too_large(limit_bytes)
+            yield chunk
+
+    def _too_large(self, limit_bytes: int) -> ClickHouseError:
         return ClickHouseError.refused(
-            LIMIT_EXCEEDED,
-            f"The body exceeds {self.limits.max_body_bytes} bytes: send it in parts.",
+            LIMIT_EXCEEDED, f"The body exceeds {limit_bytes} bytes: send it in parts."
         )
 
     def _call(
@@ -187,22 +292,27 @@ class _Service:
                 parameters[name[len("param_") :]] = value
             elif name not in _TRANSPORT:
                 settings[name] = value
+        default_format = (
+            values.get("default_format")
+            or request.headers.get("x-clickhouse-format", "")
+            or "TabSeparated"
+        )
+        if _FORMAT_NAME.fullmatch(default_format) is None:
+            raise ClickHouseError.refused(UNKNOWN_FORMAT, f"Unknown format {default_format!r}.")
         compresses = values.get("enable_http_compression", "0") in ("1", "true")
         return _Call(
             query=values.get("query", ""),
             settings=settings,
             parameters=parameters,
             database=values.get("database") or request.headers.get("x-clickhouse-database", ""),
-            default_format=values.get("default_format")
-            or request.headers.get("x-clickhouse-format", "")
-            or "TabSeparated",
+            default_format=default_format,
             query_id=query_id,
             read_only=account.read_only or request.method in ("GET", "HEAD"),
             content_encoding=request.headers.get("content-encoding", "").strip().lower(),
             accept_encoding=request.headers.get("accept-encoding", "") if compresses else "",
         )
 
-    def _answer(self, call: _Call, body: IO[bytes]) -> Response:
+    def _answer(self, call: _Call, body: IO[bytes], progress: _Progress) -> Response:
         """Everything that takes time, in a thread."""
         reader = BoundedReader(
             decoder(body, call.content_encoding),
@@ -212,13 +322,14 @@ class _Service:
         head = f"{call.query}\n".encode() if call.query else b""
         head, whole = self._read_head(head, reader)
         statement = parse_statement(head, self.engine.formats)
+        progress.only_reads = call.read_only or statement.first_word in _READING_WORDS
         if statement.data_offset is None and not whole:
             raise ClickHouseError.refused(
                 QUERY_IS_TOO_LARGE,
                 f"The statement exceeds {self.limits.max_query_bytes} bytes: send data with an "
                 "INSERT … FORMAT.",
             )
-        result = self._run(call, statement, head, reader)
+        result = self._run(call, statement, head, reader, progress)
         output_format = statement.output_format or call.default_format
         encoding = choose_encoding(call.accept_encoding) if result.data else ""
         headers = {
@@ -240,7 +351,14 @@ class _Service:
             size += len(chunk)
         return b"".join(parts), False
 
-    def _run(self, call: _Call, statement: Statement, head: bytes, reader: BoundedReader) -> Result:
+    def _run(
+        self,
+        call: _Call,
+        statement: Statement,
+        head: bytes,
+        reader: BoundedReader,
+        progress: _Progress,
+    ) -> Result:
         data_file: Path | None = None
         try:
             if statement.data_offset is not None:
@@ -258,6 +376,7 @@ class _Service:
                     call.default_format,
                     data_file,
                     call.read_only,
+                    call.ticket if progress.only_reads else "",
                 )
             )
         finally:
@@ -295,6 +414,16 @@ class _Service:
             http_status(error.code),
             {**self._headers(query_id), "X-ClickHouse-Exception-Code": str(error.code)},
         )
+
+
+def _asked_query_id(request: Request) -> str:
+    """The client's own id; it comes back in a header, so it must fit into one."""
+    query_id = request.query_params.get("query_id", "")
+    if query_id and _QUERY_ID.fullmatch(query_id) is None:
+        raise ClickHouseError.refused(
+            BAD_ARGUMENTS, "query_id is 1 to 256 printable ASCII signs: choose another one."
+        )
+    return query_id
 
 
 async def _ok(_request: Request) -> Response:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +20,16 @@ class ClickHouseProcess:
     """Owns one child; started on entry, stopped on exit."""
 
     def __init__(
-        self, data_dir: Path, *, environment: Mapping[str, str] | None = None, port: int = 0
+        self,
+        data_dir: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        port: int = 0,
+        options: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.port = port
+        self._options = options
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[str] | None = None
 
@@ -44,7 +50,7 @@ class ClickHouseProcess:
         """The bare child, its output piped."""
         return subprocess.Popen(
             [sys.executable, "-m", "deploy.clickhouse"]
-            + ["--data-dir", str(self.data_dir), "--port", str(self.port)],
+            + ["--data-dir", str(self.data_dir), "--port", str(self.port), *self._options],
             cwd=ROOT,
             env={**os.environ, **self._environment},
             stdout=subprocess.PIPE,

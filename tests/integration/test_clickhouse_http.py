@@ -207,6 +207,76 @@ def test_parameters_may_come_as_a_form(service: ClickHouseProcess) -> None:
     assert answer.text == "5\n"
 
 
+@pytest.mark.parametrize("query_id", ["é", "\u3000", "a\r\nX-More: 1", "x" * 257])
+def test_an_id_that_fits_no_header_is_refused(service: ClickHouseProcess, query_id: str) -> None:
+    answer = post(service, b"SELECT 1", query_id=query_id)
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "36")
+    assert answer.headers["X-ClickHouse-Query-Id"] != query_id
+
+
+@pytest.mark.parametrize("name", ["é", "CSV\r\nX-More: 1"])
+def test_a_format_that_fits_no_header_is_refused(
+    service: ClickHouseProcess, table: str, name: str
+) -> None:
+    answer = post(service, f"INSERT INTO {table} SELECT 1, 'x'".encode(), default_format=name)
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (404, "73")
+
+
+def test_a_structure_that_is_no_utf_8_is_refused(service: ClickHouseProcess, table: str) -> None:
+    sql = f"INSERT INTO {table} SELECT a, 'x' FROM input('a\\xff UInt64') FORMAT CSV\n1\n"
+    answer = post(service, sql.encode().replace(b"\\xff", b"\xff"))
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "62")
+
+
+@pytest.mark.parametrize(
+    ("statement", "data"),
+    [
+        ("FORMAT CSV\n", b";abc\n"),
+        ("FORMAT CSV;\n", b";abc\n"),
+        ("FORMAT RowBinary\n", b"\x04;abc"),
+    ],
+)
+def test_data_may_begin_with_a_semicolon(
+    service: ClickHouseProcess, client: Client, table: str, statement: str, data: bytes
+) -> None:
+    sql = f"INSERT INTO {table} (s) SETTINGS deduplicate_insert = 'disable' {statement}"
+    assert post(service, sql.encode() + data).is_success
+    assert post(service, data, query=sql.rstrip()).is_success
+    assert client.query(f"SELECT s FROM {table}").result_rows == [(";abc",)] * 2
+
+
+def test_rows_follow_format_values(service: ClickHouseProcess, client: Client, table: str) -> None:
+    assert post(
+        service, f"INSERT INTO {table} FORMAT Values (3, 'x'), (4, 'y')".encode()
+    ).is_success
+    assert client.query(f"SELECT a, s FROM {table} ORDER BY a").result_rows == [(3, "x"), (4, "y")]
+
+
+def test_a_form_is_bounded_even_without_a_length(service: ClickHouseProcess) -> None:
+    def form() -> Iterator[bytes]:
+        for number in range(16):
+            head = f'--B\r\nContent-Disposition: form-data; name="param_a{number}"\r\n\r\n'
+            yield head.encode() + b"x" * (1 << 20) + b"\r\n"
+        yield b"--B--\r\n"
+
+    answer = httpx.post(
+        f"http://127.0.0.1:{service.port}/?query=SELECT+1",
+        content=form(),
+        headers={"Content-Type": "multipart/form-data; boundary=B"},
+        timeout=60,
+    )
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (413, "290")
+
+
+def test_a_form_that_is_none_is_refused(service: ClickHouseProcess) -> None:
+    answer = httpx.post(
+        f"http://127.0.0.1:{service.port}/",
+        content=b"nonsense",
+        headers={"Content-Type": "multipart/form-data; boundary=B"},
+    )
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "117")
+
+
 def test_a_get_can_not_write(service: ClickHouseProcess, table: str) -> None:
     answer = httpx.get(
         f"http://127.0.0.1:{service.port}/", params={"query": f"INSERT INTO {table} SELECT 1, 'x'"}

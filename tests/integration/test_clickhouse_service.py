@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,11 @@ import httpx
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from schemas.clock import Deadline, SystemClock
 from tests.integration.clickhouse_process import ClickHouseProcess
+
+READER = {"LIAISON_CLICKHOUSE_READER_PASSWORD": "r"}
+ENDLESS = "SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1"
 
 
 def post(service: ClickHouseProcess, content: bytes = b"", **params: str) -> httpx.Response:
@@ -72,6 +78,74 @@ class TestAccounts:
             assert answer.status_code >= 400, readonly
         assert client.query("EXISTS DATABASE x").result_rows == [(0,)]
         client.close()
+
+
+class TestReaders:
+    """The read-only account never holds up those who write."""
+
+    def test_writers_are_served_while_readers_wait_for_each_other(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data", environment=READER) as service:
+            readers = [reading(service) for _ in range(20)]
+            wait_until_running(service, 4)
+            client = service.connection.client()
+            client.command("CREATE TABLE t (a Int8) ENGINE = MergeTree ORDER BY a")
+            client.insert("t", [[1]], ["a"])
+            assert client.query("SELECT a FROM t").result_rows == [(1,)]
+            client.close()
+            assert running(service) == 4
+            for reader in readers:
+                reader.close()
+            wait_until_running(service, 0)
+
+    def test_a_statement_ends_after_the_reader_s_time(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(
+            tmp_path / "data", environment=READER, options=["--reader-timeout-s", "1"]
+        ) as service:
+            sql = f"{ENDLESS} SETTINGS max_execution_time = 0"
+            answer = httpx.post(
+                f"http://127.0.0.1:{service.port}/", content=sql, auth=("reader", "r"), timeout=60
+            )
+            assert answer.headers["X-ClickHouse-Exception-Code"] == "159"
+            assert answer.status_code == 408
+            assert "may run 1 s" in answer.text
+
+    def test_what_only_reads_ends_with_its_client(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data") as service:
+            gone = reading(service, account="default:")
+            wait_until_running(service, 1)
+            gone.close()
+            wait_until_running(service, 0)
+
+    def test_an_insert_outlives_its_client(self, tmp_path: Path) -> None:
+        with ClickHouseProcess(tmp_path / "data") as service:
+            post(service, b"CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+            sql = "INSERT INTO t SELECT sleepEachRow(0.5) FROM numbers(5) SETTINGS max_block_size=1"
+            gone = reading(service, sql, account="default:")
+            wait_until_running(service, 1)
+            gone.close()
+            wait_until_running(service, 0)
+            assert post(service, b"SELECT count() FROM t").text == "5\n"
+
+
+def reading(
+    service: ClickHouseProcess, sql: str = "", account: str = "reader:r"
+) -> http.client.HTTPConnection:
+    """A request whose answer nobody has read yet; endless unless a statement is given."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port)
+    token = base64.b64encode(account.encode()).decode()
+    connection.request("POST", "/", sql or ENDLESS, {"Authorization": f"Basic {token}"})
+    return connection
+
+
+def running(service: ClickHouseProcess) -> int:
+    """How many statements run, this question aside."""
+    return int(post(service, b"SELECT count() - 1 FROM system.processes").text)
+
+
+def wait_until_running(service: ClickHouseProcess, count: int) -> None:
+    deadline = Deadline.after(SystemClock(), 60)
+    while running(service) != count:
+        assert not deadline.expired(), f"{running(service)} statements run instead of {count}"
 
 
 class TestLife:
