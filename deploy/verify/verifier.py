@@ -135,6 +135,11 @@ def _ledger_differences(
         mine, theirs = _balance(expected.get(place)), _balance(found.get(place))
         if mine != theirs:
             yield Difference("ledger", f"{place[0]} [{place[1]}] {place[2]}", mine, theirs)
+        elif expected[place].repeats > found[place].repeats:  # more: records were read again
+            yield Difference(
+                "repeats", f"{place[0]} [{place[1]}] {place[2]}",
+                expected[place].repeats, found[place].repeats,
+            )  # fmt: skip
     for place, account in found.items():
         if account.key.system != UNATTRIBUTED:
             booked = account.accepted + account.rejected + account.quarantined
@@ -147,8 +152,7 @@ def _balance(account: Account | None) -> str:
         return "no account"
     return (
         f"high {account.high} accepted {account.accepted} rejected {account.rejected} "
-        f"quarantined {account.quarantined} missing {account.missing_count()} "
-        f"repeats {account.repeats}"
+        f"quarantined {account.quarantined} missing {account.missing_count()}"
     )
 
 
