@@ -15,6 +15,7 @@ import fcntl
 import importlib
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +102,11 @@ class Engine:
         # a config.xml in the working directory would be loaded, and its rights with it
         os.chdir(home)
         store = data_dir / "store"
+        # chDB makes folders in there, which a killed process leaves
+        temporary = home / "tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = str(temporary)
         try:
             engine = cls(f"{store}?config-file={config}", incoming)
         except RuntimeError as error:

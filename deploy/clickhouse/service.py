@@ -2,7 +2,8 @@
 
 The port is bound before the data is opened and opened before the port answers, so "ready" means
 ready. SIGTERM and SIGINT: no new request, running ones get a moment, then they are cancelled. What
-was acknowledged is in the data directory; kill -9 loses none of it.
+was acknowledged is in the data directory; kill -9 loses none of it. Where the kernel can, the
+process is confined to that directory before the engine starts its threads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import errno
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,6 +23,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from deploy.clickhouse.config import ServiceLimits
+from deploy.clickhouse.confine import confine
 from deploy.clickhouse.engine import Engine
 from deploy.clickhouse.http import Account, make_app
 from schemas.errors import ConfigurationError
@@ -49,6 +52,9 @@ def serve(
         accounts.append(Account("reader", reader_password, read_only=True))
     listener = _bind(host, port)
     try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not confine(data_dir):
+            print("No Landlock in this kernel: grants alone confine the engine.", file=sys.stderr)
         engine = Engine.open(data_dir, limits)
         try:
             app = make_app(engine, tuple(accounts), limits)

@@ -42,13 +42,12 @@ class World:
         return True
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("outside")
-    (folder / "secret").write_text(f"{SECRET}\n")
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        yield World(folder / "secret", folder / "written", listener)
+        yield World(tmp_path / "secret", tmp_path / "written", listener)
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +134,33 @@ def test_what_only_looks_hostile_runs(service: ClickHouseProcess) -> None:
         assert ask(service, writer, sql).is_success, ask(service, writer, sql).text
     answer = ask(service, writer, "SELECT source.file, dictGet('main.words', 'b', 'a') FROM source")
     assert answer.text == "a\t1\n"
+
+
+def test_the_kernel_keeps_the_process_in_its_directory(
+    service: ClickHouseProcess, tmp_path: Path, world: World
+) -> None:
+    inside = tmp_path / "inside"
+    (inside / "a").mkdir(parents=True)
+    port = str(world.listener.getsockname()[1])
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.integration.confined_worker"]
+        + [str(inside), str(world.written), port],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    outcomes = json.loads(child.stdout)
+    if not outcomes:
+        pytest.skip("no Landlock in this kernel")
+    assert outcomes == {
+        "write and rename inside": "done",
+        "write outside": "PermissionError",
+        "move out": "PermissionError",
+        "run a program": "PermissionError",
+        "connect": "PermissionError",
+    }
+    assert not world.written.exists()
+    assert not world.was_connected_to()
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{service.process.pid}/status").read_text()
