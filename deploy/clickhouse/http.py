@@ -10,15 +10,10 @@ is brought to its end.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import json
-import re
 import secrets
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,42 +21,32 @@ from typing import IO
 
 import anyio
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from deploy.clickhouse.bodies import BoundedReader, choose_encoding, decoder, encode
+from deploy.clickhouse.calls import (
+    Account,
+    Call,
+    asked_query_id,
+    authenticate,
+    read_call,
+    receive,
+)
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.engine import Engine, Job, Result
 from deploy.clickhouse.errors import (
-    AUTHENTICATION_FAILED,
-    BAD_ARGUMENTS,
-    INCORRECT_DATA,
-    LIMIT_EXCEEDED,
-    NOT_IMPLEMENTED,
     QUERY_IS_TOO_LARGE,
     QUERY_WAS_CANCELLED,
     TIMEOUT_EXCEEDED,
-    UNKNOWN_FORMAT,
     ClickHouseError,
     http_status,
 )
 from deploy.clickhouse.statement import Statement, parse_statement
 
-__all__ = ["Account", "make_app"]
+__all__ = ["make_app"]
 
-_TRANSPORT = frozenset(
-    (
-        "query", "database", "default_format", "user", "password", "query_id", "quota_key", "role",
-        "session_id", "session_timeout", "session_check", "close_session", "stacktrace",
-        "compress", "decompress", "buffer_size", "wait_end_of_query", "client_protocol_version",
-        "send_progress_in_http_headers", "http_headers_progress_interval_ms",
-        "enable_http_compression", "http_zlib_compression_level", "add_http_cors_header",
-        "cancel_http_readonly_queries_on_client_close", "http_write_exception_in_output_format",
-    )
-)  # fmt: skip
 _CONTENT_TYPES = {
     "json": "application/json; charset=UTF-8",
     "jsoncompact": "application/json; charset=UTF-8",
@@ -71,37 +56,10 @@ _CONTENT_TYPES = {
     "tabseparated": "text/tab-separated-values; charset=UTF-8",
     "tsv": "text/tab-separated-values; charset=UTF-8",
 }
-_QUERY_ID = re.compile(r"[\x20-\x7e]{1,256}")
-_FORMAT_NAME = re.compile(r"[A-Za-z0-9_]+")
 _READING_WORDS = frozenset({"SELECT", "WITH"})
 _CANCEL_INTERVAL_S = 0.5
 _SPOOL_BYTES = 4 * 1024 * 1024
 _COPY_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who may use the service; a read-only account can neither write nor change that."""
-
-    username: str
-    password: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A request without its body."""
-
-    query: str
-    settings: dict[str, str]
-    parameters: dict[str, str]
-    database: str
-    default_format: str
-    query_id: str
-    read_only: bool
-    content_encoding: str
-    accept_encoding: str
-    ticket: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 @dataclass(slots=True)
@@ -133,13 +91,13 @@ class _Service:
     async def handle(self, request: Request) -> Response:
         query_id = str(uuid.uuid4())
         try:
-            query_id = _asked_query_id(request) or query_id
-            account = self._authenticate(request)
+            query_id = asked_query_id(request) or query_id
+            account = authenticate(request, self.accounts)
             if request.method in ("GET", "HEAD") and "query" not in request.query_params:
                 return PlainTextResponse("Ok.\n")
             with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(self.engine.incoming)) as body:
-                form = await self._receive(request, body)
-                call = self._call(request, form, account, query_id)
+                form = await receive(request, body, self.limits)
+                call = read_call(request, form, account, query_id)
                 body.seek(0)
                 return await self._answer_watched(request, account, call, body)
         except ClickHouseError as error:
@@ -148,7 +106,7 @@ class _Service:
             return Response(status_code=499)
 
     async def _answer_watched(
-        self, request: Request, account: Account, call: _Call, body: IO[bytes]
+        self, request: Request, account: Account, call: Call, body: IO[bytes]
     ) -> Response:
         """Answer in a thread, once there is a slot, for as long as the client waits and may."""
         progress = _Progress()
@@ -177,7 +135,7 @@ class _Service:
         raise outcome
 
     async def _end_when_gone(
-        self, request: Request, call: _Call, progress: _Progress, waiting: anyio.CancelScope
+        self, request: Request, call: Call, progress: _Progress, waiting: anyio.CancelScope
     ) -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
@@ -186,12 +144,12 @@ class _Service:
         else:
             waiting.cancel()
 
-    async def _end_when_late(self, call: _Call, progress: _Progress) -> None:
+    async def _end_when_late(self, call: Call, progress: _Progress) -> None:
         await anyio.sleep(self.limits.reader_timeout_s)
         progress.late = True
         await self._cancel_until_done(call, progress)
 
-    async def _cancel_until_done(self, call: _Call, progress: _Progress) -> None:
+    async def _cancel_until_done(self, call: Call, progress: _Progress) -> None:
         """Until the watchers are ended: the engine may not have begun with the statement yet."""
         while True:
             if progress.only_reads:
@@ -202,117 +160,7 @@ class _Service:
                     )
             await anyio.sleep(_CANCEL_INTERVAL_S)
 
-    def _authenticate(self, request: Request) -> Account:
-        name, password = "default", ""
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                decoded = base64.b64decode(credentials, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
-                decoded = ""
-            name, _, password = decoded.partition(":")
-        elif "x-clickhouse-user" in request.headers or "x-clickhouse-key" in request.headers:
-            name = request.headers.get("x-clickhouse-user", name)
-            password = request.headers.get("x-clickhouse-key", "")
-        else:
-            name = request.query_params.get("user", name)
-            password = request.query_params.get("password", "")
-        for account in self.accounts:
-            if account.username == (name or "default") and hmac.compare_digest(
-                account.password.encode(), password.encode()
-            ):
-                return account
-        raise ClickHouseError.refused(
-            AUTHENTICATION_FAILED,
-            f"{name}: Authentication failed: password is incorrect, or there is no user with such "
-            "name.",
-        )
-
-    async def _receive(self, request: Request, body: IO[bytes]) -> Mapping[str, str]:
-        """Spool the body; a form's fields are returned instead."""
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self.limits.max_body_bytes:
-            raise self._too_large(self.limits.max_body_bytes)
-        content_type = request.headers.get("content-type", "")
-        if content_type.startswith("multipart/form-data"):
-            return await self._receive_form(request)
-        async for chunk in self._chunks(request, self.limits.max_body_bytes):
-            body.write(chunk)
-        return {}
-
-    async def _receive_form(self, request: Request) -> Mapping[str, str]:
-        limits = self.limits
-        parser = MultiPartParser(
-            request.headers,
-            self._chunks(request, limits.max_form_bytes),
-            max_part_size=limits.max_query_bytes,
-        )
-        try:
-            form = await parser.parse()
-        except MultiPartException as error:
-            raise ClickHouseError.refused(
-                INCORRECT_DATA, f"The form can't be read: {error.message}"
-            ) from error
-        try:
-            if any(isinstance(value, UploadFile) for value in form.values()):
-                raise ClickHouseError.refused(
-                    NOT_IMPLEMENTED, "External data is not available here: use a table."
-                )
-            return {name: value for name, value in form.items() if isinstance(value, str)}
-        finally:
-            await form.close()
-
-    async def _chunks(self, request: Request, limit_bytes: int) -> AsyncGenerator[bytes, None]:
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > limit_bytes:
-                raise self._too_large(limit_bytes)
-            yield chunk
-
-    def _too_large(self, limit_bytes: int) -> ClickHouseError:
-        return ClickHouseError.refused(
-            LIMIT_EXCEEDED, f"The body exceeds {limit_bytes} bytes: send it in parts."
-        )
-
-    def _call(
-        self, request: Request, form: Mapping[str, str], account: Account, query_id: str
-    ) -> _Call:
-        values = {**dict(request.query_params), **form}
-        for name in ("compress", "decompress"):
-            if values.get(name, "0") not in ("0", "", "false"):
-                raise ClickHouseError.refused(
-                    NOT_IMPLEMENTED,
-                    f"{name}=1 (ClickHouse's own block compression) is not available: use "
-                    "Content-Encoding and Accept-Encoding.",
-                )
-        settings, parameters = {}, {}
-        for name, value in values.items():
-            if name.startswith("param_"):
-                parameters[name[len("param_") :]] = value
-            elif name not in _TRANSPORT:
-                settings[name] = value
-        default_format = (
-            values.get("default_format")
-            or request.headers.get("x-clickhouse-format", "")
-            or "TabSeparated"
-        )
-        if _FORMAT_NAME.fullmatch(default_format) is None:
-            raise ClickHouseError.refused(UNKNOWN_FORMAT, f"Unknown format {default_format!r}.")
-        compresses = values.get("enable_http_compression", "0") in ("1", "true")
-        return _Call(
-            query=values.get("query", ""),
-            settings=settings,
-            parameters=parameters,
-            database=values.get("database") or request.headers.get("x-clickhouse-database", ""),
-            default_format=default_format,
-            query_id=query_id,
-            read_only=account.read_only or request.method in ("GET", "HEAD"),
-            content_encoding=request.headers.get("content-encoding", "").strip().lower(),
-            accept_encoding=request.headers.get("accept-encoding", "") if compresses else "",
-        )
-
-    def _answer(self, call: _Call, body: IO[bytes], progress: _Progress) -> Response:
+    def _answer(self, call: Call, body: IO[bytes], progress: _Progress) -> Response:
         """Everything that takes time, in a thread."""
         reader = BoundedReader(
             decoder(body, call.content_encoding),
@@ -353,7 +201,7 @@ class _Service:
 
     def _run(
         self,
-        call: _Call,
+        call: Call,
         statement: Statement,
         head: bytes,
         reader: BoundedReader,
@@ -414,16 +262,6 @@ class _Service:
             http_status(error.code),
             {**self._headers(query_id), "X-ClickHouse-Exception-Code": str(error.code)},
         )
-
-
-def _asked_query_id(request: Request) -> str:
-    """The client's own id; it comes back in a header, so it must fit into one."""
-    query_id = request.query_params.get("query_id", "")
-    if query_id and _QUERY_ID.fullmatch(query_id) is None:
-        raise ClickHouseError.refused(
-            BAD_ARGUMENTS, "query_id is 1 to 256 printable ASCII signs: choose another one."
-        )
-    return query_id
 
 
 async def _ok(_request: Request) -> Response:

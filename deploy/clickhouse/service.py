@@ -22,10 +22,11 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
+from deploy.clickhouse.calls import Account
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.confine import confine
 from deploy.clickhouse.engine import Engine
-from deploy.clickhouse.http import Account, make_app
+from deploy.clickhouse.http import make_app
 from schemas.errors import ConfigurationError
 
 __all__ = ["serve"]

@@ -1,0 +1,196 @@
+"""A request as the service reads it: who asks, for what, and the body that comes with it.
+
+Nothing of a request is kept in memory beyond its bound: a body is spooled to disk, a form is
+counted while it arrives. What goes back in a header is checked here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from deploy.clickhouse.config import ServiceLimits
+from deploy.clickhouse.errors import (
+    AUTHENTICATION_FAILED,
+    BAD_ARGUMENTS,
+    INCORRECT_DATA,
+    LIMIT_EXCEEDED,
+    NOT_IMPLEMENTED,
+    UNKNOWN_FORMAT,
+    ClickHouseError,
+)
+
+__all__ = ["Account", "Call", "asked_query_id", "authenticate", "read_call", "receive"]
+
+_TRANSPORT = frozenset(
+    (
+        "query", "database", "default_format", "user", "password", "query_id", "quota_key", "role",
+        "session_id", "session_timeout", "session_check", "close_session", "stacktrace",
+        "compress", "decompress", "buffer_size", "wait_end_of_query", "client_protocol_version",
+        "send_progress_in_http_headers", "http_headers_progress_interval_ms",
+        "enable_http_compression", "http_zlib_compression_level", "add_http_cors_header",
+        "cancel_http_readonly_queries_on_client_close", "http_write_exception_in_output_format",
+    )
+)  # fmt: skip
+_QUERY_ID = re.compile(r"[\x20-\x7e]{1,256}")
+_FORMAT_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who may use the service; a read-only account can neither write nor change that."""
+
+    username: str
+    password: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request without its body; its `ticket` is what the engine can cancel it by."""
+
+    query: str
+    settings: dict[str, str]
+    parameters: dict[str, str]
+    database: str
+    default_format: str
+    query_id: str
+    read_only: bool
+    content_encoding: str
+    accept_encoding: str
+    ticket: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+def authenticate(request: Request, accounts: Iterable[Account]) -> Account:
+    """The account that the request names; AUTHENTICATION_FAILED if its password is another."""
+    name, password = "default", ""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(credentials, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            decoded = ""
+        name, _, password = decoded.partition(":")
+    elif "x-clickhouse-user" in request.headers or "x-clickhouse-key" in request.headers:
+        name = request.headers.get("x-clickhouse-user", name)
+        password = request.headers.get("x-clickhouse-key", "")
+    else:
+        name = request.query_params.get("user", name)
+        password = request.query_params.get("password", "")
+    for account in accounts:
+        if account.username == (name or "default") and hmac.compare_digest(
+            account.password.encode(), password.encode()
+        ):
+            return account
+    raise ClickHouseError.refused(
+        AUTHENTICATION_FAILED,
+        f"{name}: Authentication failed: password is incorrect, or there is no user with such "
+        "name.",
+    )
+
+
+async def receive(request: Request, body: IO[bytes], limits: ServiceLimits) -> Mapping[str, str]:
+    """Spool the body; a form's fields are returned instead."""
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limits.max_body_bytes:
+        raise _too_large(limits.max_body_bytes)
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        return await _receive_form(request, limits)
+    async for chunk in _chunks(request, limits.max_body_bytes):
+        body.write(chunk)
+    return {}
+
+
+async def _receive_form(request: Request, limits: ServiceLimits) -> Mapping[str, str]:
+    parser = MultiPartParser(
+        request.headers,
+        _chunks(request, limits.max_form_bytes),
+        max_part_size=limits.max_query_bytes,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise ClickHouseError.refused(
+            INCORRECT_DATA, f"The form can't be read: {error.message}"
+        ) from error
+    try:
+        if any(isinstance(value, UploadFile) for value in form.values()):
+            raise ClickHouseError.refused(
+                NOT_IMPLEMENTED, "External data is not available here: use a table."
+            )
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+    finally:
+        await form.close()
+
+
+async def _chunks(request: Request, limit_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit_bytes:
+            raise _too_large(limit_bytes)
+        yield chunk
+
+
+def _too_large(limit_bytes: int) -> ClickHouseError:
+    return ClickHouseError.refused(
+        LIMIT_EXCEEDED, f"The body exceeds {limit_bytes} bytes: send it in parts."
+    )
+
+
+def read_call(request: Request, form: Mapping[str, str], account: Account, query_id: str) -> Call:
+    """What the request asks for, from its address, headers and form."""
+    values = {**dict(request.query_params), **form}
+    for name in ("compress", "decompress"):
+        if values.get(name, "0") not in ("0", "", "false"):
+            raise ClickHouseError.refused(
+                NOT_IMPLEMENTED,
+                f"{name}=1 (ClickHouse's own block compression) is not available: use "
+                "Content-Encoding and Accept-Encoding.",
+            )
+    settings, parameters = {}, {}
+    for name, value in values.items():
+        if name.startswith("param_"):
+            parameters[name[len("param_") :]] = value
+        elif name not in _TRANSPORT:
+            settings[name] = value
+    default_format = (
+        values.get("default_format")
+        or request.headers.get("x-clickhouse-format", "")
+        or "TabSeparated"
+    )
+    if _FORMAT_NAME.fullmatch(default_format) is None:
+        raise ClickHouseError.refused(UNKNOWN_FORMAT, f"Unknown format {default_format!r}.")
+    compresses = values.get("enable_http_compression", "0") in ("1", "true")
+    return Call(
+        query=values.get("query", ""),
+        settings=settings,
+        parameters=parameters,
+        database=values.get("database") or request.headers.get("x-clickhouse-database", ""),
+        default_format=default_format,
+        query_id=query_id,
+        read_only=account.read_only or request.method in ("GET", "HEAD"),
+        content_encoding=request.headers.get("content-encoding", "").strip().lower(),
+        accept_encoding=request.headers.get("accept-encoding", "") if compresses else "",
+    )
+
+
+def asked_query_id(request: Request) -> str:
+    """The client's own id; it comes back in a header, so it must fit into one."""
+    query_id = request.query_params.get("query_id", "")
+    if query_id and _QUERY_ID.fullmatch(query_id) is None:
+        raise ClickHouseError.refused(
+            BAD_ARGUMENTS, "query_id is 1 to 256 printable ASCII signs: choose another one."
+        )
+    return query_id
