@@ -19,7 +19,6 @@ from schemas.clock import Clock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import read_refusal
-from schemas.registry import SchemaIds
 from schemas.topics import Topic
 from stream_apps.engine import Consumed, read_topics
 from stream_apps.router.ledger import Account
@@ -70,10 +69,9 @@ class TopicReader:
 
 
 def delivered_in(
-    reader: TopicReader, ids: SchemaIds
+    reader: TopicReader, identify: Identify
 ) -> tuple[Counter[Delivered], list[Difference]]:
     """Every record on desks and in bureaus' topics, and those that can't be read."""
-    identify = Identify(ids)
     found: Counter[Delivered] = Counter()
     unreadable: list[Difference] = []
     for record in reader.read(reader.names("desk.", "bureau.")):

@@ -78,11 +78,16 @@ class _Recall(NamedTuple):
 
 
 class Identify:
-    """Finds the event and the bureau's bytes in a delivered record."""
+    """Finds the event and the bureau's bytes in a delivered record.
+
+    The same bytes, in another topic or in the recount, are known again by their 64-bit hash and
+    not decoded once more.
+    """
 
     def __init__(self, ids: SchemaIds) -> None:
         self._ids = ids
         self._enrichment: dict[int, Any] = {}
+        self._known: dict[int, tuple[str, int]] = {}
 
     def __call__(self, topic: str, value: bytes | None) -> Delivered:
         """Read a delivered record.
@@ -90,6 +95,12 @@ class Identify:
         Raises:
             WireError: it is none.
         """
+        known = self._known.get(hash(value))
+        if known is None:
+            known = self._known[hash(value)] = self._decoded(value)
+        return Delivered(topic, *known)
+
+    def _decoded(self, value: bytes | None) -> tuple[str, int]:
         schema_id = wire.schema_id_of(value)
         assert value is not None
         part = self._enrichment.get(schema_id)
@@ -99,7 +110,7 @@ class Identify:
                 raise wire.WireError(f"schema id {schema_id} is no delivered event")
             part = self._enrichment[schema_id] = schema.part("enrichment")
         record, end = wire.decode_at(part, value, wire.FRAME_BYTES)
-        return Delivered(topic, record["enrichment"]["event_id"], zlib.crc32(value[end:]))
+        return record["enrichment"]["event_id"], zlib.crc32(value[end:])
 
 
 @dataclass(slots=True)
@@ -212,6 +223,7 @@ def recount(
     reference: Reference,
     catalogue: Catalogue,
     ids: SchemaIds,
+    identify: Identify,
     our_delay: Mapping[SourcePosition, str] | None = None,
 ) -> None:
     """Route one lane's source records, each partition in its order, and add up what must come.
@@ -220,18 +232,12 @@ def recount(
     """
     delayed = our_delay or {}
     router = _Recounting(lane, reference, catalogue, ids, into.facts)
-    identify = Identify(ids)
-    seen: tuple[bytes | None, Delivered | None] = (None, None)
     for batch in _batches(records):
         into.handed_over += len(batch)
         for out in router.process([_as_refused_then(record, delayed) for record in batch]):
             topic = out.topic
             if topic.startswith(("desk.", "bureau.")):
-                if out.value is not seen[0] or seen[1] is None:
-                    seen = (out.value, identify(topic, out.value))
-                known = seen[1]
-                assert known is not None
-                into.delivered[known._replace(topic=topic)] += 1
+                into.delivered[identify(topic, out.value)] += 1
             elif topic.startswith("dlq."):
                 refusal = read_refusal(out.headers)
                 place = (refusal.topic, refusal.partition, refusal.offset)

@@ -29,7 +29,7 @@ from deploy.verify.found import (
     ledger_entries,
     refused_in,
 )
-from deploy.verify.recount import AccountPlace, Recount, recount
+from deploy.verify.recount import AccountPlace, Identify, Recount, recount
 from deploy.verify.settle import unsettled
 from producers.outbox import read_accounts
 from schemas.catalogue import Catalogue
@@ -75,16 +75,16 @@ def verify(
         for topic, partition, offset, code in refused
         if code in _OUR_DELAY
     }
-    expected = Recount()
+    expected, identify = Recount(), Identify(ids)
     for lane in LANES:
         progress(f"recounting the {lane} lane")
         recount(
             reader.read(source_topic(region, lane) for region in SOURCE_REGIONS),
             lane, expected, reference=reference, catalogue=catalogue, ids=ids,
-            our_delay=our_delay,
+            identify=identify, our_delay=our_delay,
         )  # fmt: skip
     progress("reading desks and bureaus' topics")
-    delivered, unreadable = delivered_in(reader, ids)
+    delivered, unreadable = delivered_in(reader, identify)
     verdict.differences += unreadable
     verdict.differences += differences("delivered", expected.delivered, delivered)
     progress("reading dead letters, strikes and ledger")

@@ -1,10 +1,14 @@
 """The verifier's arithmetic: what counts after recalls, and how differences are named."""
 
 from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from deploy.verify.difference import differences
-from deploy.verify.recount import FactCounts
+from deploy.verify.recount import FactCounts, Identify, Recount, recount
+from schemas.models import Arrest, Measure
+from stream_apps.router.driver import RouterDriver
 
 JANUARY, FEBRUARY = 1_767_225_600_000, 1_769_904_000_000
 
@@ -81,6 +85,32 @@ def test_what_was_measured_goes_with_its_event() -> None:
 def test_folded_searches_count_as_many_as_they_hold() -> None:
     search = a_fact(None, kind="search", events=7)
     assert counted(search, search) == {("search", "FR", "2026-01"): 14}
+
+
+def test_the_router_s_facts_and_records_are_counted_once_each() -> None:
+    driver = RouterDriver()
+    arrest = Arrest(
+        category="drug-trafficking",
+        further_categories=("terrorism",),
+        occurred_at=datetime(2025, 11, 24, tzinfo=UTC),
+        measures=(Measure(measure="amount-seized", value=Decimal("100.50"), unit="EUR"),),
+    )
+    records = [driver.record("FR", arrest), driver.record("FR", arrest, sequence=1)]
+    into, identify = Recount(), Identify(driver.ids)
+    recount(
+        records, "message", into, reference=driver.reference, catalogue=driver.catalogue,
+        ids=driver.ids, identify=identify,
+    )  # fmt: skip
+    out = driver.feed(*records)
+    desks = [r for topic, records in out.items() if topic.startswith("desk.") for r in records]
+    assert into.delivered == Counter(identify(r.topic, r.value) for r in desks)
+    assert {(d.topic, d.event_id) for d in into.delivered} == {
+        (topic, str(arrest.event_id))
+        for topic in ("desk.europe.drug-trafficking", "desk.europe.terrorism")
+    }
+    assert into.facts.cells() == {("arrest", "FR", "2025-11"): 1}
+    assert into.facts.amounts() == {("arrest", "FR", "2025-11"): 2 * 100_500}
+    assert into.facts.total == into.outcomes["accepted"] == into.outcomes["repeat"] == 1
 
 
 def test_differences_name_what_is_more_less_and_absent() -> None:
