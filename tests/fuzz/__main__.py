@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         problem = replay(given.replay, TARGETS)
         print(problem or "it does no harm any more")
         return 1 if problem else 0
-    chosen = given.target or list(TARGETS)
+    chosen = given.target or list(SHARES)
     whole = sum(SHARES[name] for name in chosen)
     reports = []
     for name in chosen:

@@ -171,5 +171,6 @@ def _spoiled_list(rng: Random, value: list[Any], lent: Any) -> list[Any]:
         item = spoil_text(rng, item)
     count = rng.choice((0, 1, 2, 2, 17, 101, 301, 1001))
     if rng.random() < 0.004:
-        count = HUGE_CHARS // (16 + len(str(item)))
+        count = HUGE_CHARS
+    count = min(count, 2 * HUGE_CHARS // (16 + len(str(item))))
     return (value if rng.random() < 0.5 else []) + [item] * count

@@ -8,6 +8,7 @@ resident from the end of the warm-up to the end of the run.
 from __future__ import annotations
 
 import gc
+import re
 import resource
 import signal
 import time
@@ -33,6 +34,7 @@ _PEAK_GROWTH_BYTES = 256 * 1024 * 1024
 _LEFT_BYTES = 128 * 1024 * 1024
 _WARM_UP = 500
 _MOST_FINDINGS = 20
+_VARYING = re.compile(r"""0x[0-9a-f]+|\d+|'[^']*'""")
 
 
 class _TimeUp(BaseException):
@@ -88,6 +90,7 @@ def run_target(
     begun = time.monotonic()
     warm_bytes = _resident_bytes()
     number = first
+    seen: set[str] = set()
     try:
         while report.inputs < count and len(report.findings) < _MOST_FINDINGS:
             case = target.make(Random(f"{seed}/{target.name}/{number}"))
@@ -95,7 +98,8 @@ def run_target(
             report.cases += 1
             report.inputs += max(1, len(codes))
             report.codes.update(codes or ["finding"])
-            if problem is not None:
+            if problem is not None and _alike(problem) not in seen:
+                seen.add(_alike(problem))
                 path = _kept(target.name, seed, number, case, problem) if keep else "not kept"
                 report.findings.append(f"{path}: {problem.splitlines()[-1][:300]}")
                 said(f"{target.name}: case {number}: {problem}")
@@ -165,6 +169,11 @@ def _time_limit(limit_s: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+def _alike(problem: str) -> str:
+    """What problems of one cause have in common: their last line, without numbers and values."""
+    return _VARYING.sub("", problem.splitlines()[-1])[:120]
 
 
 def _kept(name: str, seed: int, number: int, case: Case, problem: str) -> str:

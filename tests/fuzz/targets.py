@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.fuzz.case import Target
+from tests.fuzz.cli import CliTarget
 from tests.fuzz.reading import DeliveredTarget
+from tests.fuzz.settings import SettingsTarget
 from tests.fuzz.source import SourceTarget
+from tests.fuzz.sql import BodyTarget, StatementTarget
+from tests.fuzz.un_list import UnListTarget
 
 __all__ = ["SHARES", "TARGETS"]
 
 TARGETS: Mapping[str, Callable[[], Target]] = {
-    target.name: target for target in (SourceTarget, DeliveredTarget)
+    "source": SourceTarget,
+    "delivered": DeliveredTarget,
+    "statement": StatementTarget,
+    "body": BodyTarget,
+    "un-list": UnListTarget,
+    "settings": SettingsTarget,
+    "cli": CliTarget,
 }
-SHARES: Mapping[str, int] = {"source": 60, "delivered": 20}
+SHARES: Mapping[str, int] = {
+    "source": 600,
+    "delivered": 200,
+    "statement": 80,
+    "body": 60,
+    "un-list": 25,
+    "settings": 20,
+    "cli": 10,
+}
+"""Of a thousand inputs, less for what takes longer."""
