@@ -16,7 +16,7 @@ from deploy.clickhouse.statement import parse_statement
 from tests.fuzz.case import Case, Finding
 from tests.fuzz.mutate import TEXTS, spoil_bytes, spoil_text
 
-__all__ = ["BodyTarget", "StatementTarget", "a_body", "a_statement"]
+__all__ = ["ENCODINGS", "BodyTarget", "StatementTarget", "a_body", "a_statement"]
 
 _FORMATS = frozenset(
     {"tabseparated", "tsv", "jsoneachrow", "csv", "values", "avro", "native", "null", "rowbinary"}
@@ -41,7 +41,7 @@ _TOKENS = (
     "file(", "`fi\\x6ce`(", "TEMPORARY ", "WITH ", "\xa0", "\u200b", "UNION ALL ", "TSV",
     "JSONEachRow",
 )  # fmt: skip
-_ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate", "lz4", "zstd", "br", "snappy", "\0")
+ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate", "lz4", "zstd", "br", "snappy", "\0")
 _LIMIT_BYTES = 4 * 1024 * 1024
 
 
@@ -110,7 +110,7 @@ class BodyTarget:
     name = "body"
 
     def make(self, rng: Random) -> Case:
-        encoding = rng.choice(_ENCODINGS)
+        encoding = rng.choice(ENCODINGS)
         data = rng.choice((b"", b"a", a_statement(rng)[:2000], rng.randbytes(3000), b"x" * 70_000))
         accept = ",".join(
             rng.choice(("gzip", "zstd;q=0", "lz4", "*", ";;", ";q=", "deflate;q=1e9", *TEXTS[:9]))

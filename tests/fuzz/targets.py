@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from tests.fuzz.case import Target
 from tests.fuzz.cli import CliTarget
+from tests.fuzz.http import HttpTarget
 from tests.fuzz.reading import DeliveredTarget
 from tests.fuzz.settings import SettingsTarget
 from tests.fuzz.source import SourceTarget
@@ -19,6 +20,7 @@ TARGETS: Mapping[str, Callable[[], Target]] = {
     "delivered": DeliveredTarget,
     "statement": StatementTarget,
     "body": BodyTarget,
+    "http": HttpTarget,
     "un-list": UnListTarget,
     "settings": SettingsTarget,
     "cli": CliTarget,
@@ -28,8 +30,9 @@ SHARES: Mapping[str, int] = {
     "delivered": 200,
     "statement": 80,
     "body": 60,
+    "http": 15,
     "un-list": 25,
     "settings": 20,
     "cli": 10,
 }
-"""Of a thousand inputs, less for what takes longer."""
+"""Of about a thousand inputs: the fewer, the longer each takes."""
