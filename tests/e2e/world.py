@@ -79,7 +79,8 @@ class World:
 
     def assert_no_difference(self) -> None:
         verdict = self.verify()
-        assert [difference.text() for difference in verdict.differences] == []
+        told = [difference.text() for difference in verdict.differences]
+        assert not told, "\n".join(told)
 
     def faulty(self, step: str) -> "subprocess.Popen[str]":
         """Start a process of :mod:`tests.e2e.faulty`."""
