@@ -172,7 +172,7 @@ class Router:
     def _entry(
         self, record: Consumed, place: Place, key: AccountKey, sequence: int, event_id: str
     ) -> Entry:
-        crc = zlib.crc32(record.value or b"")
+        crc = zlib.crc32(memoryview(record.value or b"")[wire.FRAME_BYTES :])
         replay = header(record.headers, REPLAY_HEADER) is not None
         standing = self.book.account(place, key).standing(sequence, crc, replay=replay)
         return Entry(record, place, key, sequence, crc, standing, event_id)
