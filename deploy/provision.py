@@ -107,7 +107,7 @@ def provision(
         progress("clickhouse", 0, 2)
         client = clickhouse.client()
         try:
-            migrations = migrate(client)
+            migrations = migrate(client, login=(clickhouse.username, clickhouse.password))
             progress("clickhouse", 1, 2)
             load_reference(client, reference, clock)
             progress("clickhouse", 2, 2)

@@ -23,8 +23,9 @@ from importlib.resources.abc import Traversable
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import ConfigurationError
+from sinks.clickhouse.statements import literal
 
-__all__ = ["Migration", "load_migrations", "migrate"]
+__all__ = ["Migration", "load_migrations", "migrate", "with_login"]
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.(up|down)\.sql")
 _STATEMENT_END = re.compile(r";[ \t]*(?:\n|\Z)")
@@ -36,6 +37,7 @@ _LOAD_ANEW = (
     "all blocks anew from fact-blocks."
 )
 
+_LOCAL_SOURCE = "SOURCE(CLICKHOUSE("
 _OWN_TABLES = (
     "CREATE DATABASE IF NOT EXISTS meta COMMENT 'What the product knows of its own schema'",
     """CREATE TABLE IF NOT EXISTS meta.migrations
@@ -98,9 +100,15 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
 
 
 def migrate(
-    client: Client, to: int | None = None, *, migrations: Sequence[Migration] | None = None
+    client: Client,
+    to: int | None = None,
+    *,
+    migrations: Sequence[Migration] | None = None,
+    login: tuple[str, str] = ("default", ""),
 ) -> tuple[str, ...]:
     """Bring the schema to migration `to` (the newest by default, 0 is none); say what was done.
+
+    `login` is the user and password that dictionaries read their tables with.
 
     Raises:
         ConfigurationError: the applied migrations are not those that the files describe; or facts
@@ -118,7 +126,7 @@ def migrate(
     done: list[str] = []
     for migration in known[len(applied) : target]:
         for statement in migration.up:
-            client.command(statement)
+            client.command(with_login(statement, *login))
         client.command(
             "INSERT INTO meta.migrations (number, name, sha256) SELECT {n:UInt16}, {name:String}, "
             "{sum:String}",
@@ -135,6 +143,15 @@ def migrate(
         )
         done.append(f"down {migration.number:04} {migration.name}")
     return tuple(done)
+
+
+def with_login(statement: str, user: str, password: str) -> str:
+    """A dictionary's local source with a user; `default` without a password needs none."""
+    if (user, password) == ("default", ""):
+        return statement
+    return statement.replace(
+        _LOCAL_SOURCE, f"{_LOCAL_SOURCE}USER {literal(user)} PASSWORD {literal(password)} "
+    )
 
 
 def _applied(client: Client) -> dict[int, tuple[str, str]]:

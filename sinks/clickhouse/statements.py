@@ -22,6 +22,7 @@ __all__ = [
     "insert_block_sql",
     "insert_chunk_sql",
     "last_chunk_sql",
+    "literal",
     "marks_sql",
     "plan_chunk_sql",
     "planned_strike",

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.errors import ConfigurationError
 from sinks.clickhouse import load_migrations
+from sinks.clickhouse.migrate import with_login
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -52,3 +53,12 @@ def test_a_folder_that_is_not_whole_is_refused(
     write(tmp_path, **files)
     with pytest.raises(ConfigurationError, match=complaint):
         load_migrations(tmp_path)
+
+
+def test_dictionaries_read_their_tables_with_the_login_that_made_them() -> None:
+    sources = [sql for m in load_migrations() for sql in m.up if "CREATE DICTIONARY" in sql]
+    assert sources
+    for sql in sources:
+        assert with_login(sql, "default", "") == sql
+        told = with_login(sql, "liaison", "it's")
+        assert "SOURCE(CLICKHOUSE(USER 'liaison' PASSWORD 'it\\'s' QUERY '" in told
