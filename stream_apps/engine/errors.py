@@ -19,6 +19,7 @@ _FENCED = frozenset(
 _RETRYABLE = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._NOENT,  # noqa: SLF001 - no leader yet, said by ListOffsets
         KafkaError._TIMED_OUT,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
