@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import highspy
 import numpy as np
+from highspy._core import _Highs as Solver  # `Highs` prints before it can be told not to
 
 from sinks.statistics.disclosure.system import Moves, Standing, System
 
@@ -78,7 +79,7 @@ class MoveFinder:
                 costs.append(_FREE)
                 upper.append(room)
 
-    def _load(self) -> highspy.Highs:
+    def _load(self) -> Solver:
         rows: list[int] = []
         starts = [0]
         values: list[float] = []
@@ -256,8 +257,8 @@ def _tie_break(system: System, number: int) -> float:
     return zlib.crc32(system.ids[number].text().encode()) % 997 / 1_000_000
 
 
-def _solver() -> highspy.Highs:
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its stubs leave it out
+def _solver() -> Solver:
+    solver = Solver()
     for option, value in (
         ("output_flag", False),
         ("threads", 1),
