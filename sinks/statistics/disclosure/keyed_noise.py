@@ -80,7 +80,7 @@ def make_noise_table(most: int, variance: float, seed: str = "liaison") -> Noise
 def _probabilities(noises: Sequence[int], variance: float) -> list[float]:
     """Greatest entropy with mean zero and this variance: bisection on λ, and on μ within it."""
     low, high = -50.0, 50.0
-    for _ in range(200):
+    for _ in range(60):
         middle = (low + high) / 2
         found = _with_mean_zero(noises, middle)
         if sum(p * d * d for p, d in zip(found, noises, strict=True)) > variance:
@@ -98,8 +98,10 @@ def _with_mean_zero(noises: Sequence[int], bend: float) -> list[float]:
         total = sum(weights)
         return [weight / total for weight in weights]
 
+    if noises[0] == -noises[-1]:
+        return spread(0.0)
     low, high = -2000.0, 2000.0
-    for _ in range(100):
+    for _ in range(50):
         tilt = (low + high) / 2
         if sum(p * d for p, d in zip(spread(tilt), noises, strict=True)) > 0:
             low = tilt

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from schemas.errors import PermanentError
 from sinks.statistics.disclosure.protection import Protection, Release, default_price, protect
-from sinks.statistics.disclosure.tables import Cell, Dimension, Table, TableError
+from sinks.statistics.disclosure.tables import Cell, Dimension, PublicTotal, Table, TableError
 
 __all__ = [
     "CannotProtectError",
@@ -69,7 +69,17 @@ def merge(release: Release, dimension: str, codes: Sequence[str], into: str) -> 
             for name, declared in release.dimensions.items()
         },
         tables=tuple(_merge_table(table, dimension, codes, into) for table in release.tables),
+        public=tuple(_with_truth(total, release) for total in release.public),
     )
+
+
+def _with_truth(total: PublicTotal, release: Release) -> PublicTotal:
+    """A cell that is merged away takes its true value along."""
+    for table in release.tables:
+        for cell in table.cells:
+            if total.cells == (table.id_of(cell, release.dimensions),):
+                return replace(total, truth=cell.value)
+    return total
 
 
 def _merge_parts(dimension: Dimension, codes: Sequence[str], into: str) -> Dimension:

@@ -47,6 +47,8 @@ class MoveFinder:
         """Cell to its columns up and down."""
         self._owner: list[tuple[int, int]] = []
         """Column to its cell and sign."""
+        self._ranges: dict[int, list[int]] = {}
+        """Open cell to its columns within what it shows; of no use once it is hidden."""
         costs: list[float] = []
         upper: list[float] = []
         for number, standing in enumerate(system.standing):
@@ -75,6 +77,7 @@ class MoveFinder:
         down = value - self.system.shown_low[number]
         for sign, room in ((1, up), (-1, down)):
             if room:
+                self._ranges.setdefault(number, []).append(len(self._owner))
                 self._owner.append((number, sign))
                 costs.append(_FREE)
                 upper.append(room)
@@ -108,26 +111,25 @@ class MoveFinder:
     def hide(self, numbers: Iterable[int]) -> None:
         """From now on these cells move for next to nothing."""
         for number in sorted(set(numbers) - self.hidden):
-            if self.system.standing[number] is not Standing.OPEN:
-                continue
             self.hidden.add(number)
+            for column in self._ranges.get(number, ()):
+                self._upper[column] = 0.0
+                self._solver.changeColBounds(column, 0.0, 0.0)
             for column in self._columns[number]:
                 self._solver.changeColCost(column, _FREE * (1 + _tie_break(self.system, number)))
 
-    def freeze(self) -> None:
-        """From now on no further cell may be hidden."""
-        for number, columns in self._columns.items():
-            if self.system.standing[number] is Standing.OPEN and number not in self.hidden:
-                for column in columns:
-                    self._upper[column] = 0.0
-                    self._solver.changeColBounds(column, 0.0, 0.0)
-
-    def show(self, number: int) -> None:
-        """The cell is shown after all, and stays so."""
-        self.hidden.discard(number)
-        for column in self._columns[number]:
-            self._upper[column] = 0.0
-            self._solver.changeColBounds(column, 0.0, 0.0)
+    def to_hide(self, moves: Moves) -> list[int]:
+        """Open cells, shown so far, that the move takes out of what they show."""
+        system = self.system
+        return [
+            number
+            for number, change in sorted(moves.items())
+            if system.standing[number] is Standing.OPEN
+            and number not in self.hidden
+            and not system.shown_low[number]
+            <= system.values[number] + change
+            <= system.shown_high[number]
+        ]
 
     def know(self, own: Mapping[int, int]) -> None:
         """The reader knows these parts: cells can't lie below them."""
@@ -147,8 +149,8 @@ class MoveFinder:
     def find(self, target: int, amount: int, own: Mapping[int, int] | None = None) -> Moves | None:
         """The cheapest move of one cell by `amount` or more; None if there is none.
 
-        Open cells in it that aren't hidden yet have to be: :meth:`hide` them. `own` must be what
-        :meth:`know` was last told.
+        It may take open cells out of what they show: :meth:`hide` those, which :meth:`to_hide`
+        names. `own` must be what :meth:`know` was last told.
         """
         if target not in self._columns:
             return None
@@ -170,7 +172,7 @@ class MoveFinder:
             moves = self._as_integers(answer, target, amount, own)
             if moves is None:
                 self.fractional += 1
-                moves = self._solve_in_integers(answer, target, own)
+                moves = self._solve_in_integers(answer, target, amount, own)
         finally:
             solver.changeColBounds(up, 0.0, self._upper[up])
             solver.changeColBounds(down, 0.0, self._room(target, own or {}))
@@ -195,13 +197,13 @@ class MoveFinder:
                 if (moved := round(change * multiple))
             }
             if abs(moves.get(target, 0)) >= abs(amount) and self.system.is_move(
-                moves, self.hidden | set(moves), own
+                moves, self.hidden.union(self.to_hide(moves)), own
             ):
                 return moves
         return None
 
     def _solve_in_integers(
-        self, answer: np.ndarray, target: int, own: Mapping[int, int] | None
+        self, answer: np.ndarray, target: int, amount: int, own: Mapping[int, int] | None
     ) -> Moves | None:
         """The same program in integers, over what is hidden and what the answer moves."""
         system = self.system
@@ -249,7 +251,7 @@ class MoveFinder:
             return None
         whole = np.zeros(len(self._owner))
         whole[columns] = np.array(solver.getSolution().col_value)
-        return self._as_integers(whole, target, 0, own)
+        return self._as_integers(whole, target, amount, own)
 
 
 def _tie_break(system: System, number: int) -> float:

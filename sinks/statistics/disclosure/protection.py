@@ -95,7 +95,7 @@ class _Protecting:
             key=lambda number: (-system.values[number], number),
         )
         self.finder = MoveFinder(system, lambda number: price(system.values[number]))
-        self.finder.hide(self.guarded)
+        self.finder.hide(system.index[cell_id] for cell_id in self.primary)
         self.finder.hide(system.hidden_before)
         self.units: dict[int, list[Moves]] = {}
         """Moves found so far, each divided by its greatest common divisor, by cell."""
@@ -155,7 +155,7 @@ class _Protecting:
             if moves is None:
                 self.unprotected.add(number)
                 return
-            self.finder.hide(moves)
+            self.finder.hide(self.finder.to_hide(moves))
             self._remember(moves)
         self.proved[target, reader] = moves
 
@@ -221,7 +221,6 @@ class _Protecting:
         system = self.system
         needed = {number for moves in self.proved.values() for number in moves}
         secondary = needed & self.finder.hidden - {system.index[cell] for cell in self.primary}
-        secondary = {n for n in secondary if system.standing[n] is Standing.OPEN}
         lows, highs = dict[int, int](), dict[int, int]()
         for moves in self.proved.values():
             for number, change in moves.items():

@@ -77,7 +77,11 @@ class System:
         self.cells = cells_by_id(tables, dimensions)
         for cell_id, (cell, _) in sorted(self.cells.items()):
             self._add_cell(cell_id, cell)
-        self._link(self.cells, dimensions)
+        public = tuple(public)
+        values = {cell_id: cell.value for cell_id, (cell, _) in self.cells.items()}
+        for total in public:
+            values |= self._add_unpublished(total)
+        self._link(values, dimensions)
         for vintage in vintages:
             self._add_vintage(vintage, dimensions)
         for total in public:
@@ -111,14 +115,19 @@ class System:
             self._know(number, {DESKS: cell.read})
         return number
 
+    def _add_unpublished(self, total: PublicTotal) -> dict[CellId, int]:
+        """The cell and its value, if somebody else published one that we don't."""
+        value = total.unpublished_value()
+        if value is None or total.cells[0] in self.index:
+            return {}
+        self._add(total.cells[0], value, Standing.HIDDEN, (value, value))
+        return {total.cells[0]: value}
+
     def _know(self, number: int, parts: Mapping[str, int]) -> None:
         for name, part in parts.items():
             self.known_parts.setdefault(name, {})[number] = part
 
-    def _link(
-        self, cells: Mapping[CellId, tuple[Cell, bool]], dimensions: Mapping[str, Dimension]
-    ) -> None:
-        values = {cell_id: cell.value for cell_id, (cell, _) in cells.items()}
+    def _link(self, values: Mapping[CellId, int], dimensions: Mapping[str, Dimension]) -> None:
         for found in find_sums(values, dimensions):
             terms = {self.index[found.total]: 1} | {self.index[part]: -1 for part in found.parts}
             if found.rest is not None:
@@ -163,7 +172,7 @@ class System:
                     self.standing[number] = Standing.HIDDEN
             else:
                 self._reveal(number, *(cell.shows or (cell.value, cell.value)))
-        self._link(cells, dimensions)
+        self._link({cell_id: cell.value for cell_id, (cell, _) in cells.items()}, dimensions)
 
     def _reveal(self, number: int, low: int, high: int) -> None:
         """Somebody has shown that the cell lies between these two."""
@@ -182,8 +191,8 @@ class System:
         numbers = [self.index.get(cell_id) for cell_id in total.cells]
         if None in numbers or not numbers:
             raise TableError(
-                f"the public total of {total.source} names a cell that isn't published: "
-                + ", ".join(cell_id.text() for cell_id in total.cells)
+                f"the public total of {total.source} names a cell that isn't published; give its "
+                "true value: " + ", ".join(cell_id.text() for cell_id in total.cells)
             )
         known = [number for number in numbers if number is not None]
         if len(known) == 1:

@@ -114,6 +114,14 @@ class PublicTotal:
     high: int
     source: str
     """Where it was published; for the record only."""
+    truth: int | None = None
+    """True value of a single cell that this release doesn't publish, where low isn't high."""
+
+    def unpublished_value(self) -> int | None:
+        """What a single cell is, if we can say so without a table that has it."""
+        if len(self.cells) != 1:
+            return None
+        return self.low if self.low == self.high else self.truth
 
 
 class Sum(NamedTuple):

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from deploy.attacker import (
-    Figure,
     FigureId,
     Secret,
     Secrets,
     Structure,
     TableShape,
-    read_figures,
 )
 from sinks.statistics.disclosure import (
     CellId,
@@ -27,7 +25,7 @@ from sinks.statistics.disclosure import (
     Table,
 )
 
-__all__ = ["Row", "figures_of", "published", "secrets_of", "structure_of"]
+__all__ = ["Row", "figure_id", "published", "secrets_of", "structure_of"]
 
 Row = dict[str, object]
 
@@ -115,7 +113,3 @@ def secrets_of(release: Release, protection: Protection) -> Secrets:
 def _secret(cell: CellId, value: int, guarded: bool, rules: Rules) -> Secret:
     bars = (rules.lower_bar(value), rules.upper_bar(value)) if guarded else None
     return Secret(value, bars)
-
-
-def figures_of(rows: Iterable[Row], structure: Structure) -> list[Figure]:
-    return read_figures(rows, structure)
