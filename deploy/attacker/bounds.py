@@ -72,6 +72,8 @@ def attack_known(
         if knowledge.is_exact(number):
             result.low[name] = knowledge.low[number]
             result.high[name] = knowledge.high[number]
+    if all(knowledge.is_exact(number) for number in numbers):
+        return result
     for group in knowledge.groups():
         if any(number in numbers for number in group):
             _attack_group(knowledge, group, numbers, least, enough or {}, result)

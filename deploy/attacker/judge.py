@@ -142,7 +142,7 @@ class _Tables:
         for reader, parts in secrets.parts.items():
             for name, part in parts.items():
                 knows.setdefault(name, []).append((part, reader))
-        for table in secrets.tables:
+        for table in {frozenset(table.items()): table for table in secrets.tables}.values():
             if self._agrees(table):
                 refuting = frozenset(
                     reader
@@ -152,12 +152,16 @@ class _Tables:
                 )
                 for name, value in table.items():
                     self._reaching.setdefault(name, []).append((value, refuting))
+        for reaching in self._reaching.values():
+            reaching.sort(key=lambda entry: entry[0])
 
     def cover(self, reader: str, name: FigureId, low: int, high: int) -> bool:
         """Tables that this reader can't refute have the figure as low, and as high, as that."""
         value = self._secrets.figures[name].value
-        reaching = [v for v, refuting in self._reaching.get(name, ()) if reader not in refuting]
-        return min(reaching, default=value) <= low and max(reaching, default=value) >= high
+        reaching = self._reaching.get(name, ())
+        least = next((v for v, refuting in reaching if reader not in refuting), value)
+        most = next((v for v, refuting in reversed(reaching) if reader not in refuting), value)
+        return min(least, value) <= low and max(most, value) >= high
 
     def _agrees(self, table: OtherTable) -> bool:
         """In integers: within every bound, and every sum holds."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.disclosure import disclosure
 from tests.bench.latency import latency, restart
 from tests.bench.loader import loader
 from tests.bench.measure import Outcome, machine
@@ -25,6 +26,7 @@ BENCHES: dict[str, Callable[[], Outcome]] = {
     "latency": latency,
     "memory": memory,
     "restart": restart,
+    "disclosure": disclosure,
 }
 
 

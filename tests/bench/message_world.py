@@ -35,12 +35,12 @@ def messages(
     """Counts by bureau, category, kind, month; and each bureau's region."""
     draw = np.random.default_rng(seed)
     of_region = [region for region, n in (bureaus or REGIONS).items() for _ in range(n)]
-    zipf = np.concatenate([1 / np.arange(1, n + 1) ** 1.2 for n in (bureaus or REGIONS).values()])
+    zipf = np.concatenate([1 / np.arange(1, n + 1) ** 1.3 for n in (bureaus or REGIONS).values()])
     weights = np.repeat(draw.lognormal(0, 0.4, len(REGIONS)), list((bureaus or REGIONS).values()))
-    categories = 1 / np.arange(1, len(CATEGORIES) + 1) ** 1.2
-    kinds = 1 / np.arange(1, len(KINDS) + 1) ** 3.0
+    categories = 1 / np.arange(1, len(CATEGORIES) + 1) ** 2.0
+    kinds = 1 / np.arange(1, len(KINDS) + 1) ** 2.8
     rate = np.einsum("b,c,k,m->bckm", zipf * weights, categories, kinds, np.ones(len(MONTHS)))
-    rate *= draw.lognormal(0, 0.8, (1, len(CATEGORIES), len(KINDS), 1))
+    rate *= draw.lognormal(0, 1.0, (1, len(CATEGORIES), len(KINDS), 1))
     rate *= draw.lognormal(0, 0.8, (len(of_region), len(CATEGORIES), 1, 1))
     rate *= draw.lognormal(0, 0.1, (1, len(CATEGORIES), 1, len(MONTHS)))
     return draw.poisson(rate * (count / rate.sum())), of_region

@@ -74,8 +74,8 @@ class System:
         self.known_parts: dict[str, dict[int, int]] = {}
         self._seen: set[frozenset[tuple[int, int]]] = set()
 
-        self.cells = cells_by_id(tables, dimensions)
-        for cell_id, (cell, _) in sorted(self.cells.items()):
+        self.cells = dict(sorted(cells_by_id(tables, dimensions).items()))
+        for cell_id, (cell, _) in self.cells.items():
             self._add_cell(cell_id, cell)
         public = tuple(public)
         values = {cell_id: cell.value for cell_id, (cell, _) in self.cells.items()}
@@ -172,7 +172,8 @@ class System:
                     self.standing[number] = Standing.HIDDEN
             else:
                 self._reveal(number, *(cell.shows or (cell.value, cell.value)))
-        self._link({cell_id: cell.value for cell_id, (cell, _) in cells.items()}, dimensions)
+        values = {cell_id: cell.value for cell_id, (cell, _) in sorted(cells.items())}
+        self._link(values, dimensions)
 
     def _reveal(self, number: int, low: int, high: int) -> None:
         """Somebody has shown that the cell lies between these two."""

@@ -144,34 +144,42 @@ def test_an_added_margin_is_caught(seed: int) -> None:
         assert ("narrow", figure_id(cell)) in {(leak.kind, leak.figure) for leak in found}
 
 
-class Revised(NamedTuple):
-    """A release, and another in which March has a later cut-off."""
+class History(NamedTuple):
+    """Releases one after the other: what all of them publish, and the auditor's truth of it."""
 
-    first: Release
-    old: Protection
-    second: Release
-    account: dict[ChangeId, bool]
+    rows: list[Row]
+    secrets: Secrets
+    last: Protection
+    structure: Structure
 
-    def rows(self, hidden: frozenset[CellId]) -> list[Row]:
-        return [
-            *published(self.first.tables, DIMENSIONS, self.old.hidden, "1"),
-            *published(self.second.tables, DIMENSIONS, hidden, "2"),
+
+def publish_in_turn(*states: tuple[list[Event], dict[str, str]]) -> History:
+    """One release each of these facts, with cut-offs by month; protected with those before it."""
+    rows: list[Row] = []
+    vintages: list[Vintage] = []
+    account: dict[ChangeId, bool] = {}
+    for number, (found, cut_offs) in enumerate(states, 1):
+        tables = tables_of(found, cut_offs)
+        changes = [
+            change
+            for earlier, (before, _) in enumerate(states[: number - 1], 1)
+            for change in changes_between(before, found, tables, str(earlier))
         ]
-
-
-def revise(before: list[Event], after: list[Event]) -> Revised:
-    first = Release(DIMENSIONS, tables_of(before))
-    old = protect(first)
-    vintage = Vintage("1", first.tables, old.hidden, frozenset(old.primary))
-    tables = tables_of(after, {MONTHS[2]: "revised"})
-    changes = changes_between(before, after, tables, "1")
-    account = {
-        ChangeId(change.cell.measure, change.cell.at, "1", "2"): sensitive_change(
-            change.cell, change.gross, change.contributions, is_count=True, rules=first.rules
+        release = Release(DIMENSIONS, tables, Rules(), tuple(vintages), tuple(changes))
+        protection = protect(release)
+        assert not protection.unprotected
+        for change in changes:
+            sensitive = sensitive_change(
+                change.cell, change.gross, change.contributions, is_count=True, rules=release.rules
+            )
+            place = ChangeId(change.cell.measure, change.cell.at, change.since, str(number))
+            account[place] = sensitive
+        rows += published(tables, DIMENSIONS, protection.hidden, str(number))
+        vintages.append(
+            Vintage(str(number), tables, protection.hidden, frozenset(protection.primary))
         )
-        for change in changes
-    }
-    return Revised(first, old, Release(DIMENSIONS, tables, Rules(), (vintage,), changes), account)
+    secrets = replace(secrets_of(release, protection), changes=account)
+    return History(rows, secrets, protection, structure_of(tables, DIMENSIONS))
 
 
 @pytest.mark.parametrize("seed", WORLDS)
@@ -204,15 +212,42 @@ def march(found: list[Event]) -> list[Event]:
 @pytest.mark.parametrize("count", [1, 40])
 def test_a_revision_whose_changes_are_accounted_for_leaks_nothing(count: int) -> None:
     before = events(3)
-    revised = revise(before, [*before, *march(before)[:count]])
-    protection = protect(revised.second)
-    assert not protection.unprotected
-    secrets = replace(secrets_of(revised.second, protection), changes=revised.account)
-    structure = structure_of(revised.second.tables, DIMENSIONS)
-    rows = revised.rows(protection.hidden)
-    assert leaks(rows, structure, secrets) == []
-    unaware = leaks(rows, structure, replace(secrets, changes={}))
-    assert {leak.kind for leak in unaware} == ({"change"} if count > 1 else set())
+    after = [*before, *march(before)[:count]]
+    history = publish_in_turn((before, {}), (after, {MONTHS[2]: "revised"}))
+    assert leaks(history.rows, history.structure, history.secrets) == []
+
+
+def test_changes_that_are_in_no_account_are_caught() -> None:
+    before = events(3)
+    after = [*before, *march(before)[:40]]
+    history = publish_in_turn((before, {}), (after, {MONTHS[2]: "revised"}))
+    found = leaks(history.rows, history.structure, replace(history.secrets, changes={}))
+    assert {leak.kind for leak in found} == {"change"}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_three_releases_together_leak_nothing(seed: int) -> None:
+    """March is revised, then April; the other months, and March then, keep their cut-offs."""
+    first = events(seed)
+    late = events(seed + 1000, count=120)
+    second = revised(first, late, MONTHS[2])
+    third = revised(second, late, MONTHS[3])
+    history = publish_in_turn(
+        (first, {}),
+        (second, {MONTHS[2]: "second"}),
+        (third, {MONTHS[2]: "second", MONTHS[3]: "third"}),
+    )
+    assert leaks(history.rows, history.structure, history.secrets) == []
+    assert history.last.secondary
+
+
+def revised(found: list[Event], late: list[Event], month: str) -> list[Event]:
+    """Five events of that month are gone, and those come that were late."""
+    gone = [event for event in found if event.time == month][:5]
+    left = list(found)
+    for event in gone:
+        left.remove(event)
+    return left + [event for event in late if event.time == month]
 
 
 def test_figures_that_contradict_each_other_are_caught() -> None:

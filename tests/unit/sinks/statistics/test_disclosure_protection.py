@@ -363,7 +363,7 @@ def cubes(draw: st.DrawFn) -> Table:
     return table_of(CUBE, parts)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(table=cubes())
 def test_every_cube_is_protected_or_said_not_to_be(table: Table) -> None:
     release = Release(CUBE, (table,))
