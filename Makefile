@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OTHER_LOG := $(VENV)/other-tests.log
 # They kill servers, so they start their own.
-OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_publisher_broker_away.py
+OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_publisher_broker_away.py tests/integration/test_access_rights.py
 UN_LIST ?= $(wildcard $(LIAISON_REAL_DATA)/un/UN_consolidated.xml)
 
 .DEFAULT_GOAL := help
