@@ -6,10 +6,13 @@ STAMP := $(VENV)/.installed
 OTHER_LOG := $(VENV)/other-tests.log
 # They kill servers, so they start their own.
 OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_publisher_broker_away.py tests/integration/test_access_rights.py
+N ?= 1000000
+FAULTS ?= 1000
+SEED ?= 1
 UN_LIST ?= $(wildcard $(LIAISON_REAL_DATA)/un/UN_consolidated.xml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock clean soak bench
+.PHONY: help setup demo test lint format lock clean soak fuzz bench
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,7 +34,10 @@ test: setup ## run every test, those with the shared stack beside the others
 	wait $$other; other=$$?; cat $(OTHER_LOG); exit $$((other > shared ? other : shared))
 
 soak: setup ## FAULTS=1000 faults while traffic runs, then the verifier; soak.json is the report
-	$(BIN)/python -m tests.faults --faults $(or $(FAULTS),1000) --report soak.json
+	$(BIN)/python -m tests.faults --faults $(FAULTS) --seed $(SEED) --report soak.json
+
+fuzz: setup ## feed N hostile inputs (default 1000000) and report as JSON; SEED chooses which
+	@$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED) --json
 
 bench: setup ## every speed beside its baseline, as a table
 	$(BIN)/python -m tests.bench

@@ -175,13 +175,14 @@ class HttpTarget:
                 connection.settimeout(_PATIENCE_S)
                 with contextlib.suppress(TimeoutError):
                     answer += connection.recv(65_536)
-                if not answer:
+                if not answer:  # it waits for more than was sent
                     connection.shutdown(socket.SHUT_WR)
-                connection.settimeout(_TIMEOUT_S)
+                    connection.settimeout(_TIMEOUT_S)
                 while chunk := connection.recv(65_536):
                     answer += chunk
             except TimeoutError as error:
-                raise Finding(f"no answer within {_TIMEOUT_S} s") from error
+                if not answer:  # else the connection is only kept alive
+                    raise Finding(f"no answer within {_TIMEOUT_S} s") from error
             except OSError:  # it answered before it had read all, and closed
                 return bytes(answer)
         return bytes(answer)

@@ -34,6 +34,7 @@ _PEAK_GROWTH_BYTES = 256 * 1024 * 1024
 _LEFT_BYTES = 128 * 1024 * 1024
 _WARM_UP = 500
 _MOST_FINDINGS = 20
+_TELL_EVERY_S = 60.0
 _VARYING = re.compile(r"""0x[0-9a-f]+|\d+|'[^']*'""")
 
 
@@ -81,13 +82,16 @@ def run_target(
     count: int,
     *,
     first: int = 0,
-    keep: bool = True,
+    folder: Path = FOUND,
     said: Callable[[str], None] = lambda _line: None,
 ) -> Report:
-    """Run cases from number `first` on until `count` inputs were fed or too much was found."""
+    """Run cases from number `first` on until `count` inputs were fed or too much was found.
+
+    What breaks something is kept in `folder`, the first input of each cause.
+    """
     target = make_target()
     report = Report(target.name, seed)
-    begun = time.monotonic()
+    begun = told = time.monotonic()
     warm_bytes = _resident_bytes()
     number = first
     seen: set[str] = set()
@@ -100,13 +104,17 @@ def run_target(
             report.codes.update(codes or ["finding"])
             if problem is not None and _alike(problem) not in seen:
                 seen.add(_alike(problem))
-                path = _kept(target.name, seed, number, case, problem) if keep else "not kept"
+                path = folder / f"{target.name}-{seed}-{number}.json"
+                _keep(path, report, number, case, problem)
                 report.findings.append(f"{path}: {problem.splitlines()[-1][:300]}")
                 said(f"{target.name}: case {number}: {problem}")
             if report.cases == _WARM_UP:
                 gc.collect()
                 warm_bytes = _resident_bytes()
             number += 1
+            if time.monotonic() - told > _TELL_EVERY_S:
+                told = time.monotonic()
+                said(f"{target.name}: {report.inputs} inputs of {count}")
     finally:
         target.close()
     report.wall_s = time.monotonic() - begun
@@ -176,12 +184,10 @@ def _alike(problem: str) -> str:
     return _VARYING.sub("", problem.splitlines()[-1])[:120]
 
 
-def _kept(name: str, seed: int, number: int, case: Case, problem: str) -> str:
-    FOUND.mkdir(exist_ok=True)
-    path = FOUND / f"{name}-{seed}-{number}.json"
-    kept = {"target": name, "seed": seed, "number": number, "problem": problem, "case": case}
-    path.write_text(to_json(kept), "utf-8")
-    return str(path.relative_to(FOUND.parents[2]))
+def _keep(path: Path, report: Report, number: int, case: Case, problem: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    kept = {"target": report.target, "seed": report.seed, "number": number}
+    path.write_text(to_json({**kept, "problem": problem, "case": case}), "utf-8")
 
 
 def _peak_bytes() -> int:
