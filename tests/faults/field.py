@@ -111,11 +111,10 @@ class Field:
                 self._began.isoformat(), str(events_per_s),
             ],
         )  # fmt: skip
+        seconds = {"router-message": ["--worker", "second"], "loader": []}
         self._seconds = [
-            self._again(
-                f"{name} 1", [*worker_arguments(name, data_dir=folder), "--worker", "second"]
-            )
-            for name in ("router-message", "loader")
+            self._again(f"{name} 1", [*worker_arguments(name, data_dir=folder), *slot])
+            for name, slot in seconds.items()
         ]
 
     @property
