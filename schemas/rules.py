@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+
+from schemas.topics import GENERAL_SECRETARIAT
 
 __all__ = [
     "CURRENCY",
@@ -27,6 +30,7 @@ __all__ = [
     "UNIT",
     "is_for_named_readers_only",
     "named_readers",
+    "needs_root_bureau",
     "why_no_target",
 ]
 
@@ -76,6 +80,14 @@ def named_readers(kind: str, envelope: Mapping[str, Any]) -> frozenset[str] | No
     if lists:
         return frozenset.intersection(*lists).difference(envelope["withheld_from"])
     return frozenset() if kind in DIRECT_KINDS else None
+
+
+def needs_root_bureau(root: UUID | str | None, target: UUID | str, target_bureau: str) -> bool:
+    """Whether an event that supersedes `target` must say whose event `root` is.
+
+    A chain in which the General Secretariat published may have begun with another bureau.
+    """
+    return target_bureau == GENERAL_SECRETARIAT and root not in (None, target)
 
 
 def why_no_target(kind: str, target_kind: str) -> str | None:

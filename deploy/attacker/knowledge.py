@@ -19,10 +19,7 @@ class ContradictionError(Exception):
 
 
 class Knowledge:
-    """Unknowns by number; sums of them that are zero with a constant.
-
-    `own` is what the attacker knows by itself: least values of figures (its bureau's own part).
-    """
+    """Unknowns by number; sums of them that are zero with a constant."""
 
     def __init__(self, figures: Iterable[Figure], structure: Structure) -> None:
         figures = list(figures)

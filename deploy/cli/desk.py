@@ -27,14 +27,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_NO_DESK = ("search", "recall")  # kinds that no desk is sent
 _DURATION = re.compile(r"(\d+)([smhd])\Z")
 
 
 def _kinds(values: list[str] | None) -> list[str] | None:
     from schemas.reference import Reference
+    from schemas.rules import READERLESS_KINDS
 
-    return _chosen(values, [kind for kind in Reference.load().kinds if kind not in _NO_DESK])
+    return _chosen(values, [k for k in Reference.load().kinds if k not in READERLESS_KINDS])
 
 
 def _urgencies(values: list[str] | None) -> list[str] | None:

@@ -28,6 +28,7 @@ __all__ = [
     "clickhouse_amounts",
     "clickhouse_cells",
     "clickhouse_faults",
+    "clickhouse_sums",
     "delivered_in",
     "events_in_blocks",
     "events_in_facts",
@@ -156,15 +157,16 @@ def _only_counts(catalogue: Catalogue) -> dict[str, Any]:
 
 def clickhouse_cells(client: Client) -> Counter[Cell]:
     """Σ sign · events by kind, bureau and month of recording."""
-    return Counter({cell: events for cell, events, _ in _sums(client) if events})
+    return clickhouse_sums(client)[0]
 
 
 def clickhouse_amounts(client: Client) -> Counter[Cell]:
     """Σ sign · thousandths of all that was measured, by kind, bureau and month of recording."""
-    return Counter({cell: amounts for cell, _, amounts in _sums(client) if amounts})
+    return clickhouse_sums(client)[1]
 
 
-def _sums(client: Client) -> Iterator[tuple[Cell, int, int]]:
+def clickhouse_sums(client: Client) -> tuple[Counter[Cell], Counter[Cell]]:
+    """:func:`clickhouse_cells` and :func:`clickhouse_amounts` by one query, without zeros."""
     sign = "toDecimal128(sign, 0)"
     rows = client.query(
         "SELECT kind, bureau, formatDateTime(recorded_at, '%Y-%m') AS month, "
@@ -173,8 +175,14 @@ def _sums(client: Client) -> Iterator[tuple[Cell, int, int]]:
         "+ arraySum(value -> toDecimal128(value, 3), measure_values))) "
         "FROM raw.facts GROUP BY kind, bureau, month"
     ).result_rows
-    for kind, bureau, month, events, amounts in rows:
-        yield (str(kind), str(bureau), str(month)), int(events), int(amounts * 1000)
+    cells, amounts = Counter[Cell](), Counter[Cell]()
+    for kind, bureau, month, events, amount in rows:
+        cell = str(kind), str(bureau), str(month)
+        if events:
+            cells[cell] = int(events)
+        if amount:
+            amounts[cell] = int(amount * 1000)
+    return cells, amounts
 
 
 def clickhouse_faults(client: Client) -> Iterator[Difference]:

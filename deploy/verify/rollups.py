@@ -26,7 +26,8 @@ class _Kept:
     table: str
     dimensions: Mapping[str, str]
     sums: Mapping[str, str]
-    """Of each sum its expression over the facts; in the table it has the key's name."""
+    """Of each sum its expression over the facts; in the table it has the key's name. `_ROWS` is
+    how many rows there are."""
     rows: str = "raw.facts AS facts"
 
 
@@ -34,6 +35,8 @@ _MONTHS = {
     "month": "toStartOfMonth(facts.occurred_at)",
     "recorded_month": "toStartOfMonth(facts.recorded_at)",
 }
+_ROWS = "rows"
+_ONE = "toInt64(1)"
 _EVENTS = "toInt64(facts.sign) * facts.events"
 _SIGN = "toDecimal128(facts.sign, 0)"
 _USD = f"{_SIGN} * toDecimal128(ifNull(facts.amount_usd, 0), 2)"
@@ -83,7 +86,7 @@ _KEPT = (
             "recall_event_id": "facts.event_id",
             "kind": "facts.kind",
         },
-        {"toInt64(1)": "toInt64(1)"},
+        {_ROWS: _ONE},
         "raw.facts AS facts WHERE facts.supersedes_event_id IS NOT NULL AND facts.sign = 1",
     ),
 )
@@ -97,8 +100,7 @@ def rollup_differences(client: Client) -> Iterator[Difference]:
             for name, expected, found in zip(kept.sums, sums[::2], sums[1::2], strict=True):
                 if expected != found:
                     cell = " ".join(str(part) for part in where)
-                    what = "rows" if "(" in name else name
-                    yield Difference(kept.table, f"{what} of {cell}", str(expected), str(found))
+                    yield Difference(kept.table, f"{name} of {cell}", str(expected), str(found))
 
 
 def _sql(kept: _Kept) -> str:
@@ -106,7 +108,7 @@ def _sql(kept: _Kept) -> str:
     expected += [f"sum({e}) AS s{n}" for n, e in enumerate(kept.sums.values())]
     found = [f"kept.{name} AS d{n}" for n, name in enumerate(kept.dimensions)]
     found += [
-        f"sum({name if '(' in name else f'kept.{name}'}) AS s{n}"
+        f"sum({_ONE if name == _ROWS else f'kept.{name}'}) AS s{n}"
         for n, name in enumerate(kept.sums)
     ]
     dimensions = ", ".join(f"d{n}" for n in range(len(kept.dimensions)))

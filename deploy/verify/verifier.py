@@ -20,9 +20,8 @@ from deploy.access import product_topics
 from deploy.verify.difference import Difference, Verdict, differences
 from deploy.verify.found import (
     TopicReader,
-    clickhouse_amounts,
-    clickhouse_cells,
     clickhouse_faults,
+    clickhouse_sums,
     delivered_in,
     events_in_blocks,
     events_in_facts,
@@ -97,7 +96,7 @@ def verify(
     sent = _sent(outboxes, ledger, verdict.differences)
     progress("comparing ClickHouse")
     facts = expected.facts
-    landed = clickhouse_cells(client)
+    landed, amounts = clickhouse_sums(client)
     stages = {
         "facts": events_in_facts(reader, catalogue),
         "fact-blocks": events_in_blocks(reader, catalogue),
@@ -107,9 +106,7 @@ def verify(
         if events != facts.total:
             verdict.differences.append(Difference("Σ events", stage, facts.total, events))
     verdict.differences += differences("Σ sign·events", facts.cells(), landed)
-    verdict.differences += differences(
-        "Σ sign·amounts in thousandths", facts.amounts(), clickhouse_amounts(client)
-    )
+    verdict.differences += differences("Σ sign·amounts in thousandths", facts.amounts(), amounts)
     verdict.differences += clickhouse_faults(client)
     verdict.counts = {
         "handed over (outboxes)": sent,

@@ -139,23 +139,19 @@ def _hand_over(
     refused: list[Unmapped] = []
     for start in range(0, len(steps), _BATCH_EVENTS):
         batch = steps[start : start + _BATCH_EVENTS]
-        try:
-            publish([step.event for step in batch])
-        except PermanentError as error:
-            if error.code not in _OF_ONE_EVENT:
-                raise
-            refused += _one_by_one(batch, publish)
+        refused += _hand_over_batch(batch, publish)
         progress(start + len(batch), len(steps))
     return refused
 
 
-def _one_by_one(steps: Sequence[Step], publish: Publish) -> list[Unmapped]:
-    refused = []
-    for step in steps:
-        try:
-            publish([step.event])
-        except PermanentError as error:
-            if error.code not in _OF_ONE_EVENT:
-                raise
-            refused.append(Unmapped(step.after.reference, str(error)))
-    return refused
+def _hand_over_batch(batch: Sequence[Step], publish: Publish) -> list[Unmapped]:
+    """All at once; where one of them can't be taken, one by one, so that it is found."""
+    try:
+        publish([step.event for step in batch])
+    except PermanentError as error:
+        if error.code not in _OF_ONE_EVENT:
+            raise
+        if len(batch) == 1:
+            return [Unmapped(batch[0].after.reference, str(error))]
+        return [refused for step in batch for refused in _hand_over_batch([step], publish)]
+    return []

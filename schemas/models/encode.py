@@ -27,6 +27,7 @@ __all__ = [
     "encode_event",
     "event_lane",
     "plain_value",
+    "unscaled_bytes",
 ]
 
 MEASURE_SCALE = 3
@@ -83,7 +84,11 @@ def encode_event(schema: EventSchema, event: Event, stamp: Stamp) -> bytes:
 
 def decimal_bytes(value: Decimal, scale: int) -> bytes:
     """An Avro decimal's unscaled two's complement, as short as it can be."""
-    number = int(value.scaleb(scale))
+    return unscaled_bytes(int(value.scaleb(scale)))
+
+
+def unscaled_bytes(number: int) -> bytes:
+    """The two's complement of a decimal that is unscaled already, as short as it can be."""
     return number.to_bytes((number.bit_length() + 8) // 8, "big", signed=True)
 
 

@@ -298,8 +298,7 @@ class Event(Model):
         if (
             value is None
             and earlier is not None
-            and earlier.bureau == GENERAL_SECRETARIAT
-            and root not in (None, earlier.event_id)
+            and rules.needs_root_bureau(root, earlier.event_id, earlier.bureau)
         ):
             raise ValueError(
                 f"root {root} is not the event of {GENERAL_SECRETARIAT} that is superseded; "

@@ -14,7 +14,7 @@ from schemas.catalogue import KINDS
 from schemas.errors import PermanentError
 from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.reference import Reference
-from schemas.rules import MAX_AHEAD_MS, why_no_target
+from schemas.rules import MAX_AHEAD_MS, needs_root_bureau, why_no_target
 from schemas.topics import GENERAL_SECRETARIAT, partition_of, source_topic
 from stream_apps.engine.records import Consumed
 from stream_apps.router.ledger import AccountKey
@@ -123,10 +123,8 @@ def _check_root(bureau: str, head: Mapping[str, Any], reference: Reference) -> N
     named = head["root_bureau"]
     if named is None:
         target = head["supersedes"]
-        if (
-            target is not None
-            and target["bureau"] == GENERAL_SECRETARIAT
-            and head["root"] not in (None, target["event_id"])
+        if target is not None and needs_root_bureau(
+            head["root"], target["event_id"], target["bureau"]
         ):
             raise Refused(
                 BAD_ENVELOPE,

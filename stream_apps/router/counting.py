@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.models.encode import MEASURE_SCALE, decimal_bytes
+from schemas.models.encode import MEASURE_SCALE, decimal_bytes, unscaled_bytes
 from schemas.reference import Reference
 from schemas.rules import MAX_MEASURES, UNIT
 from stream_apps.router.checks import root_bureau
@@ -77,8 +77,7 @@ def value_measures(
         unscaled = int.from_bytes(measure["value"], "big", signed=True)
         if not 1 <= len(measure["value"]) <= 8 or abs(unscaled) >= _MAX_UNSCALED:
             raise Refused(BAD_ENVELOPE, "a measure's value has no digits, or over 18")
-        value = Decimal(unscaled).scaleb(-MEASURE_SCALE)
-        measure = {**measure, "value": decimal_bytes(value, MEASURE_SCALE)}
+        measure = {**measure, "value": unscaled_bytes(unscaled)}
         if not UNIT.match(measure["unit"]):
             raise Refused(BAD_ENVELOPE, f"unit {measure['unit'][:40]!r} is no unit or currency")
         code = reference.measures.get(measure["measure"])
@@ -92,7 +91,7 @@ def value_measures(
             continue
         if money is None:
             money = position
-        worth = usd(value, measure["unit"], day)
+        worth = usd(Decimal(unscaled).scaleb(-MEASURE_SCALE), measure["unit"], day)
         if worth is None:
             flags.append("unpriced-amount")
             cents.append(None)

@@ -62,6 +62,7 @@ class Decision:
     fact: Mapping[str, Any]
     score_parts: tuple[tuple[str, int], ...]
     fold: tuple[object, ...]
+    """Of a search the fact's fixed part, to be compared; empty for all that isn't folded."""
 
 
 class Decider:
@@ -114,7 +115,7 @@ class Decider:
             score_parts=static_parts(
                 kind, envelope["subtype"], categories[0], envelope["urgency"], envelope["gradings"]
             ),
-            fold=tuple(tuple(v) if isinstance(v, list | tuple) else v for v in fact.values()),
+            fold=_compared(fact) if kind == "search" else (),
         )
 
     def _check(self, kind: str, envelope: Mapping[str, Any]) -> None:
@@ -245,6 +246,10 @@ class Decider:
 def _topics(audience: Audience, categories: tuple[str, ...]) -> tuple[str, ...]:
     desks = [desk_topic(region, category) for region in audience.regions for category in categories]
     return (*desks, *(bureau_topic(bureau) for bureau in audience.bureaus))
+
+
+def _compared(fact: Mapping[str, Any]) -> tuple[object, ...]:
+    return tuple(tuple(v) if isinstance(v, list | tuple) else v for v in fact.values())
 
 
 def _known_grading(grading: Mapping[str, Any]) -> bool:

@@ -15,14 +15,13 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from deploy.embedded.ports import choose_port
-from schemas.connections import ClickHouseConnection
 from schemas.topics import FACT_BLOCKS
 from sinks.clickhouse import Loader, migrate
 from sinks.clickhouse.checks import fact_columns
 from sinks.clickhouse.statements import BlockPosition, insert_block_sql
 from tests.bench.measure import Outcome, by_turns
 from tests.bench.stack import BenchStack, open_stack
+from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import make_block, make_fact
 
 __all__ = ["loader"]
@@ -102,33 +101,16 @@ def _is_marked(client: Client, stack: BenchStack) -> bool:
 
 def _prepare(folder: Path) -> None:
     """A store with the same tables and views, and the statement that fills them from a file."""
-    port = choose_port("clickhouse", wanted=0, previous=0, taken=())
-    service = subprocess.Popen(
-        [sys.executable, "-m", "deploy.clickhouse", "--data-dir", str(folder), "--port", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    service = ClickHouseProcess(folder).start()
     try:
-        connection = ClickHouseConnection("127.0.0.1", port)
-        client = _as_soon_as_it_answers(connection)
+        client = service.connection.client()
         migrate(client)
         columns = [pair for pair in fact_columns(client) if not pair[0].startswith("block_")]
         client.close()
     finally:
-        service.terminate()
-        service.wait(30)
+        service.stop()
     statement = insert_block_sql(BlockPosition("bench", 0, 4242), columns)
     (folder / "insert.sql").write_text(statement)
-
-
-def _as_soon_as_it_answers(connection: ClickHouseConnection) -> Client:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return connection.client()
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _in_the_engine(folder: Path, blocks: list[bytes]) -> float:

@@ -10,16 +10,14 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import count, islice
+from itertools import islice
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from deploy.positions import set_first_positions
 from producers.simulator import Handover
 from schemas.catalogue import Catalogue
-from schemas.clock import SystemClock
 from schemas.reference import Reference
-from schemas.topics import SOURCE_REGIONS, Topic, declared_topics, source_topic
+from schemas.topics import SOURCE_PARTITIONS
 from stream_apps.engine import (
     Consumed,
     LoopSettings,
@@ -68,14 +66,15 @@ class _Runs:
         self._stack = stack
         self._lane = lane
         self._events = events
-        self._number = count(1)
+        self._number = 0
         self._settings = router_settings(lane, "bench")
         self._written: list[list[Produced]] = []
         self.told: dict[str, object] = {}
 
     def router(self) -> float:
         """Events a second through a new router on the exactly-once loop."""
-        stack, number = self._stack, next(self._number)
+        self._number += 1
+        stack, number = self._stack, self._number
         settings = replace(
             self._settings, group_id=f"bench-{number}", transactional_id=f"bench-{number}"
         )
@@ -103,7 +102,7 @@ class _Runs:
 
     def copy(self) -> float:
         """Events a second through a loop that only replays."""
-        number = next(self._number) - 1
+        number = self._number
         kafka, settings = self._stack.at.kafka, self._settings
         producer = Producer(
             kafka.producer_config(
@@ -141,11 +140,10 @@ class _Runs:
 
     def _set_positions(self, group: str) -> None:
         """Where the topics end now."""
-        set_first_positions(self._stack.at.kafka, group, _sources(self._lane), SystemClock())
         consumer = Consumer(self._stack.at.kafka.consumer_config(group))
         ends = []
         for topic in self._settings.topics:
-            for number in range(_sources(self._lane)[0].partitions):
+            for number in range(SOURCE_PARTITIONS):
                 _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)
                 ends.append(TopicPartition(topic, number, high))
         consumer.commit(offsets=ends, asynchronous=False)
@@ -220,10 +218,3 @@ def _put(producer: Producer, record: Produced) -> None:
             producer.poll(0.05)
         else:
             return
-
-
-def _sources(lane: str) -> list[Topic]:
-    reference = Reference.load()
-    wanted = {source_topic(region, lane) for region in SOURCE_REGIONS}
-    declared = declared_topics(reference.publishers, reference.categories)
-    return [topic for topic in declared if topic.name in wanted]

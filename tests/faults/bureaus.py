@@ -21,7 +21,7 @@ from deploy.handover import open_handover, outbox_file
 from producers.simulator import Handover, Mix, Simulator
 from schemas.reference import Reference
 
-__all__ = ["events", "progress"]
+__all__ = ["ask_to_stop", "events", "is_done", "now", "progress"]
 
 _BATCH = 20
 _SEARCHES_A_MESSAGE = 2
@@ -57,7 +57,7 @@ def main() -> None:
     done = progress(folder)
     rest = islice(events(seed, datetime.fromisoformat(start)), done, None)
     path = outbox_file(session.outbox_folder, "faults")
-    with open_handover(path, session.connections.kafka, session.schema_ids()) as handover:
+    with open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as handover:
         began, handed = time.monotonic(), 0
         while not (folder / _STOP).exists():
             for item in islice(rest, _BATCH):

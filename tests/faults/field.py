@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from deploy.cli.session import Session
@@ -117,18 +116,14 @@ class Field:
             for name, slot in seconds.items()
         ]
 
-    @property
-    def began(self) -> datetime:
-        return self._began
-
     def targets(self) -> list[str]:
-        """Names of everything that may be hit."""
+        """Names of everything that runs now and may be hit."""
         return [*self.running.pids(), self._bureaus.name, *(again.name for again in self._seconds)]
 
     def strike(self, fault: Fault) -> None:
         """Do it to whoever runs under that name now; returns when nobody lies still any more."""
         time.sleep(fault.after_s)
-        hit = [pid for pid in map(self._pid, (fault.target, fault.together_with)) if pid]
+        hit = [pid for pid in map(self.pid, (fault.target, fault.together_with)) if pid]
         for number in fault.kind.signals[:1]:
             self._send(hit, number)
         time.sleep(fault.still_s)
@@ -173,9 +168,9 @@ class Field:
         while True:  # receipts come within ten seconds
             found = find(at.kafka, at.registry, at.clickhouse)
             verdict = compare(account, found)
-            if not verdict.all() or time.monotonic() > deadline:
-                return account, found, verdict
-            if any("receipt" not in text for text in verdict.all()):
+            wrong = verdict.all()
+            under_way = bool(wrong) and all("receipt" in text for text in wrong)
+            if not under_way or time.monotonic() > deadline:
                 return account, found, verdict
             time.sleep(2)
 
@@ -225,7 +220,8 @@ class Field:
                     raise
                 time.sleep(0.2)
 
-    def _pid(self, name: str) -> int | None:
+    def pid(self, name: str) -> int | None:
+        """The process that runs under one of the names that may be hit; None if it is down."""
         for again in (*self._seconds, self._bureaus):
             if again.name == name:
                 return again.pid

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -91,7 +90,7 @@ def find(
     for message in _read(kafka, [n for n in names if n.startswith(("intel.", "search."))]):
         origin = _origin(message)
         if origin is not None:
-            sent[origin[0]] = (message.value() or b"")[_FRAME:]
+            sent[origin] = (message.value() or b"")[_FRAME:]
     _read_desks(kafka, names, decode, sent, found)
     for message in _read(kafka, [n for n in names if n.startswith("dlq.")]):
         headers = dict(message.headers() or [])
@@ -99,7 +98,7 @@ def find(
         stage = _text(headers, "__streams.errors.stage")
         origin = _origin(message)
         if stage == "router" and origin is not None:
-            found.dead[origin[0], code] += 1
+            found.dead[origin, code] += 1
         else:
             found.dead_by_others.append(f"{message.topic()} {message.offset()}: {stage} {code}")
     for prefix, into in (("ledger.", found.ledger), ("receipts.", found.receipts)):
@@ -167,14 +166,14 @@ def _read(kafka: KafkaConnection, topics: Iterable[str]) -> Iterator[Message]:
         consumer.close()
 
 
-def _origin(message: Message) -> tuple[EventKey, str] | None:
-    """Event and lane in the header that the outbox writes."""
+def _origin(message: Message) -> EventKey | None:
+    """The event in the header that the outbox writes."""
     packed = dict(message.headers() or []).get("liaison-origin")
     if packed is None:
         return None
     text = packed if isinstance(packed, str) else packed.decode("ascii", "replace")
-    _, bureau, _, lane, _, _, event_id = text.split(";")
-    return EventKey(bureau, event_id), lane
+    _, bureau, _, _, _, _, event_id = text.split(";")
+    return EventKey(bureau, event_id)
 
 
 def _text(headers: dict[str, Any], name: str) -> str:
@@ -208,15 +207,3 @@ def _ask_clickhouse(clickhouse: ClickHouseConnection, found: Found) -> None:
                 into[kind] = int(n)
     finally:
         client.close()
-
-
-def as_json(found: Found) -> str:
-    """For a report: how much there was."""
-    return json.dumps(
-        {
-            "copies": len(found.copies),
-            "dead letters": found.dead.total(),
-            "accounts": len(found.ledger),
-            "facts": len(found.facts),
-        }
-    )

@@ -25,12 +25,13 @@ def soak(faults: int, seed: int, *, events_per_s: float = 100.0) -> dict[str, An
         tempfile.TemporaryDirectory(prefix="liaison-faults-") as folder,
         open_field(Path(folder), seed=seed, events_per_s=events_per_s) as field,
     ):
-        for fault in schedule(seed, faults, field.targets()):
+        targets = field.targets()
+        for fault in schedule(seed, faults, targets):
             field.strike(fault)
             recoveries.append(field.recover(fault))
             print(f"{fault.text()}, over after {recoveries[-1].seconds:.1f} s", file=sys.stderr)
         account, found, verdict = field.finish()
-        down = sorted(set(field.targets()) - set(field.running.pids()))
+        down = [name for name in targets if name != "bureaus" and field.pid(name) is None]
     times = sorted(recovery.seconds for recovery in recoveries)
     return {
         "seed": seed,
@@ -47,7 +48,7 @@ def soak(faults: int, seed: int, *, events_per_s: float = 100.0) -> dict[str, An
         "misrouted": len(verdict.misrouted),
         "miscounted": len(verdict.miscounted),
         "differences": verdict.all()[:50],
-        "down": [name for name in down if name not in ("bureaus", "router-message 1", "loader 1")],
+        "down": down,
     }
 
 

@@ -6,12 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from clickhouse_connect.driver.client import Client
+
 from schemas.connections import ClickHouseConnection
+from sinks.clickhouse import migrate
+
+__all__ = ["ROOT", "ClickHouseProcess", "migrated_clickhouse"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,3 +103,13 @@ class ClickHouseProcess:
     ) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+
+@contextmanager
+def migrated_clickhouse(data_dir: Path) -> Iterator[Client]:
+    """A client of a service of its own, with the project's tables; times come aware of UTC."""
+    with ClickHouseProcess(data_dir) as process:
+        client = process.connection.client(tz_mode="aware")
+        migrate(client)
+        yield client
+        client.close()

@@ -18,7 +18,7 @@ from schemas.errors import PermanentError, RetryableError
 from sinks.clickhouse import migrate
 from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.statements import BlockPosition
-from tests.integration.clickhouse_process import ClickHouseProcess
+from tests.integration.clickhouse_process import ClickHouseProcess, migrated_clickhouse
 from tests.integration.fact_blocks import (
     FIELDS,
     WHEN,
@@ -31,11 +31,8 @@ from tests.integration.landing_world import MONEY, Topic, fresh_bureau, totals
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        client = process.connection.client(tz_mode="aware")
-        migrate(client)
+    with migrated_clickhouse(tmp_path_factory.mktemp("clickhouse")) as client:
         yield client
-        client.close()
 
 
 @pytest.fixture

@@ -150,6 +150,18 @@ def event_ids(items: list[Item]) -> list[str]:
     return [item.event_id for item in items if isinstance(item, Delivered)]
 
 
+def cut_off_reading(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """A poll is interrupted once, when it has read so many records."""
+    read, calls = Subscriber._read, iter(range(100))
+
+    def cut_off(*arguments: Any) -> Any:
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return read(*arguments)
+
+    monkeypatch.setattr(Subscriber, "_read", cut_off)
+
+
 def no_disk(*_arguments: Any) -> None:
     raise RetryableError("no space left", code="store")
 
@@ -233,15 +245,9 @@ def test_a_poll_that_is_cut_off_skips_nothing(
 ) -> None:
     sent = [world.send("terrorism").event_id for _ in range(5)]
     world.strike("FR", sent[0], chain=False)
-    read, save_strikes, calls = Subscriber._read, PositionStore.strike, iter(range(100))
-
-    def cut_off(*arguments: Any) -> Any:
-        if next(calls) == 2:
-            raise KeyboardInterrupt
-        return read(*arguments)
-
+    save_strikes = PositionStore.strike
     with world.subscriber() as subscriber:
-        monkeypatch.setattr(Subscriber, "_read", cut_off)
+        cut_off_reading(monkeypatch, after=2)
         with pytest.raises(KeyboardInterrupt):
             drain(subscriber)
     with world.subscriber() as subscriber:
@@ -282,15 +288,8 @@ def test_a_record_that_cannot_be_read_is_told_once_though_the_poll_was_cut_off(
 ) -> None:
     topic = world.topic("terrorism")
     world.write((topic, b"FR", b"\x00garbage"), (topic, b"FR", b"\x00rubbish"))
-    read, calls = Subscriber._read, iter(range(100))
-
-    def cut_off(*arguments: Any) -> Any:
-        if next(calls) == 1:
-            raise KeyboardInterrupt
-        return read(*arguments)
-
     with world.subscriber() as subscriber:
-        monkeypatch.setattr(Subscriber, "_read", cut_off)
+        cut_off_reading(monkeypatch, after=1)
         with pytest.raises(KeyboardInterrupt):
             drain(subscriber)
         told = [item for item in drain(subscriber) if isinstance(item, Unreadable)]

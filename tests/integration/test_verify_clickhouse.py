@@ -11,18 +11,15 @@ from deploy.verify.found import clickhouse_amounts, clickhouse_cells, clickhouse
 from schemas.clock import ManualClock
 from sinks.clickhouse import migrate
 from sinks.clickhouse.landing import BlockLander
-from tests.integration.clickhouse_process import ClickHouseProcess
+from tests.integration.clickhouse_process import migrated_clickhouse
 from tests.integration.fact_blocks import make_fact, recall_of
 from tests.integration.landing_world import MONEY, Topic, fresh_bureau
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        client = process.connection.client(tz_mode="aware")
-        migrate(client)
+    with migrated_clickhouse(tmp_path_factory.mktemp("clickhouse")) as client:
         yield client
-        client.close()
 
 
 @pytest.fixture

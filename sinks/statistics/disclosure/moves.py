@@ -9,7 +9,7 @@ again in integers with a limit of nodes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import highspy
 import numpy as np
@@ -69,6 +69,7 @@ class MoveFinder:
             room = value - system.low[number]
             upper += [highspy.kHighsInf if high is None else high - value, room]
         self._costs, self._upper = costs, upper
+        self._signs = [dict(equation) for equation in system.equations]
         self._solver = self._load()
 
     def _add_shown_range(self, number: int, costs: list[float], upper: list[float]) -> None:
@@ -83,30 +84,34 @@ class MoveFinder:
                 upper.append(room)
 
     def _load(self) -> Solver:
-        rows: list[int] = []
-        starts = [0]
-        values: list[float] = []
-        signs = [dict(equation) for equation in self.system.equations]
-        for number, sign in self._owner:
-            for row in self.system.equations_of[number]:
-                rows.append(row)
-                values.append(sign * signs[row][number])
-            starts.append(len(rows))
-        program = highspy.HighsLp()
-        program.num_col_ = len(self._owner)
-        program.num_row_ = len(signs)
+        program = self._program(range(len(self._owner)), range(len(self._signs)))
         program.col_cost_ = np.array(self._costs)
         program.col_lower_ = np.zeros(len(self._owner))
         program.col_upper_ = np.array(self._upper)
-        program.row_lower_ = np.zeros(len(signs))
-        program.row_upper_ = np.zeros(len(signs))
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        program.a_matrix_.start_ = np.array(starts)
-        program.a_matrix_.index_ = np.array(rows)
-        program.a_matrix_.value_ = np.array(values)
         solver = _solver()
         solver.passModel(program)
         return solver
+
+    def _program(self, columns: Sequence[int], rows: Sequence[int]) -> highspy.HighsLp:
+        """These columns in these equations, each of which must come to zero; no costs or bounds."""
+        place = {row: at for at, row in enumerate(rows)}
+        starts, index, values = [0], list[int](), list[float]()
+        for column in columns:
+            number, sign = self._owner[column]
+            for row in self.system.equations_of[number]:
+                index.append(place[row])
+                values.append(float(sign * self._signs[row][number]))
+            starts.append(len(index))
+        program = highspy.HighsLp()
+        program.num_col_ = len(columns)
+        program.num_row_ = len(rows)
+        program.row_lower_ = np.zeros(len(rows))
+        program.row_upper_ = np.zeros(len(rows))
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        program.a_matrix_.start_ = np.array(starts)
+        program.a_matrix_.index_ = np.array(index)
+        program.a_matrix_.value_ = np.array(values)
+        return program
 
     def hide(self, numbers: Iterable[int]) -> None:
         """From now on these cells move for next to nothing."""
@@ -133,11 +138,9 @@ class MoveFinder:
 
     def know(self, own: Mapping[int, int]) -> None:
         """The reader knows these parts: cells can't lie below them."""
-        for number, part in own.items():
+        for number in own:
             if number in self._columns:
-                column = self._columns[number][1]
-                room = min(self._upper[column], self.system.values[number] - part)
-                self._solver.changeColBounds(column, 0.0, float(max(0, room)))
+                self._solver.changeColBounds(self._columns[number][1], 0.0, self._room(number, own))
 
     def forget(self, own: Mapping[int, int]) -> None:
         """Undo :meth:`know`."""
@@ -152,11 +155,12 @@ class MoveFinder:
         It may take open cells out of what they show: :meth:`hide` those, which :meth:`to_hide`
         names. `own` must be what :meth:`know` was last told.
         """
+        own = own or {}
         if target not in self._columns:
             return None
         up, down = self._columns[target]
         chosen, other = (up, down) if amount > 0 else (down, up)
-        room = self._upper[chosen] if own is None or amount > 0 else self._room(target, own)
+        room = self._upper[chosen] if amount > 0 else self._room(target, own)
         if abs(amount) > room:
             return None
         solver = self._solver
@@ -175,7 +179,7 @@ class MoveFinder:
                 moves = self._solve_in_integers(answer, target, amount, own)
         finally:
             solver.changeColBounds(up, 0.0, self._upper[up])
-            solver.changeColBounds(down, 0.0, self._room(target, own or {}))
+            solver.changeColBounds(down, 0.0, self._room(target, own))
         return moves
 
     def _room(self, number: int, own: Mapping[int, int]) -> float:
@@ -183,7 +187,7 @@ class MoveFinder:
         return max(0.0, min(room, self.system.values[number] - own.get(number, 0)))
 
     def _as_integers(
-        self, answer: np.ndarray, target: int, amount: int, own: Mapping[int, int] | None
+        self, answer: np.ndarray, target: int, amount: int, own: Mapping[int, int]
     ) -> Moves | None:
         """The answer, or the least multiple of it, that integer arithmetic accepts."""
         exact: dict[int, float] = {}
@@ -203,7 +207,7 @@ class MoveFinder:
         return None
 
     def _solve_in_integers(
-        self, answer: np.ndarray, target: int, amount: int, own: Mapping[int, int] | None
+        self, answer: np.ndarray, target: int, amount: int, own: Mapping[int, int]
     ) -> Moves | None:
         """The same program in integers, over what is hidden and what the answer moves."""
         system = self.system
@@ -214,30 +218,13 @@ class MoveFinder:
             for column, (number, _) in enumerate(self._owner)
             if number in allowed or system.standing[number] is not Standing.OPEN
         ]
-        program = self._solver.getLp()
-        small = highspy.HighsLp()
-        small.num_col_ = len(columns)
-        lower, upper = np.array(program.col_lower_), np.array(program.col_upper_)
-        small.col_cost_ = np.array(program.col_cost_)[columns]
-        small.col_lower_ = lower[columns]
-        small.col_upper_ = upper[columns]
-        small.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
         rows = sorted({row for c in columns for row in system.equations_of[self._owner[c][0]]})
-        place = {row: at for at, row in enumerate(rows)}
-        small.num_row_ = len(rows)
-        small.row_lower_ = np.zeros(len(rows))
-        small.row_upper_ = np.zeros(len(rows))
-        starts, index, values = [0], [], []
-        for column in columns:
-            number, sign = self._owner[column]
-            for row in system.equations_of[number]:
-                index.append(place[row])
-                values.append(float(sign * dict(system.equations[row])[number]))
-            starts.append(len(index))
-        small.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        small.a_matrix_.start_ = np.array(starts)
-        small.a_matrix_.index_ = np.array(index)
-        small.a_matrix_.value_ = np.array(values)
+        program = self._solver.getLp()
+        small = self._program(columns, rows)
+        small.col_cost_ = np.array(program.col_cost_)[columns]
+        small.col_lower_ = np.array(program.col_lower_)[columns]
+        small.col_upper_ = np.array(program.col_upper_)[columns]
+        small.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
         solver = _solver()
         solver.setOptionValue("presolve", "on")
         solver.setOptionValue("mip_max_nodes", _NODES)

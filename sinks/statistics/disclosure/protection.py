@@ -170,22 +170,17 @@ class _Protecting:
 
     def _known_move(self, number: int, amount: int, own: Mapping[int, int]) -> Moves | None:
         """The first multiple of an earlier move, either way round, that does."""
-        system = self.system
         for unit in self.units.get(number, ()):
             times = -(-abs(amount) // abs(unit[number]))
             if (unit[number] > 0) != (amount > 0):
                 times = -times
             moves = {other: change * times for other, change in unit.items()}
             if all(
-                self._may_be(other, system.values[other] + change, own)
+                self.system.may_change(other, change, self.finder.hidden, own)
                 for other, change in moves.items()
             ):
                 return moves
         return None
-
-    def _may_be(self, number: int, value: int, own: Mapping[int, int]) -> bool:
-        low, high = self.system.limits(number, self.finder.hidden)
-        return value >= max(low, own.get(number, 0)) and (high is None or value <= high)
 
     def _prove_against_insiders(self) -> None:
         """Prove anew whatever some reader's own part refutes."""

@@ -212,6 +212,14 @@ class System:
             return self.shown_low[number], self.shown_high[number]
         return self.low[number], self.high[number]
 
+    def may_change(
+        self, number: int, change: int, hidden: frozenset[int] | set[int], own: Mapping[int, int]
+    ) -> bool:
+        """Whether the cell, so changed, lies between its limits and not below the reader's part."""
+        value = self.values[number] + change
+        low, high = self.limits(number, hidden)
+        return value >= max(low, own.get(number, 0)) and (high is None or value <= high)
+
     def is_move(
         self,
         moves: Moves,
@@ -225,9 +233,7 @@ class System:
         own = own or {}
         touched = set()
         for number, change in moves.items():
-            value = self.values[number] + change
-            low, high = self.limits(number, hidden)
-            if value < max(low, own.get(number, 0)) or (high is not None and value > high):
+            if not self.may_change(number, change, hidden, own):
                 return False
             touched.update(self.equations_of[number])
         return all(
