@@ -375,6 +375,10 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         return WithFile(**overrides)
     except (ValidationError, SettingsError) as error:
         raise ConfigurationError(_in_words(error, source), code="settings") from error
+    except RecursionError as error:
+        raise ConfigurationError(
+            "a value of LIAISON_* is nested too deeply: correct it", code="settings"
+        ) from error
 
 
 def _file_values(config: Path | None) -> tuple[str, dict[str, Any]]:
@@ -390,9 +394,9 @@ def _file_values(config: Path | None) -> tuple[str, dict[str, Any]]:
             f"the settings file {path} is not there: correct --config or LIAISON_CONFIG",
             code="settings",
         ) from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no TOML, no UTF-8, no path at all
         raise ConfigurationError(
-            f"the settings file {path} can't be read ({error}): correct it", code="settings"
+            f"the settings file {str(path)!r} can't be read ({error}): correct it", code="settings"
         ) from error
 
 

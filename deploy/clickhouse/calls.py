@@ -120,16 +120,19 @@ async def _receive_form(request: Request, limits: ServiceLimits) -> Mapping[str,
     )
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise ClickHouseError.refused(
-            INCORRECT_DATA, f"The form can't be read: {error.message}"
-        ) from error
+    except (MultiPartException, UnicodeError) as error:  # charset=punycode decodes nothing
+        raise ClickHouseError.refused(INCORRECT_DATA, f"The form can't be read: {error}") from error
     try:
         if any(isinstance(value, UploadFile) for value in form.values()):
             raise ClickHouseError.refused(
                 NOT_IMPLEMENTED, "External data is not available here: use a table."
             )
-        return {name: value for name, value in form.items() if isinstance(value, str)}
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        for text in (*fields, *fields.values()):
+            text.encode()  # half a surrogate pair is text in no encoding
+        return fields
+    except UnicodeError as error:
+        raise ClickHouseError.refused(INCORRECT_DATA, f"The form can't be read: {error}") from error
     finally:
         await form.close()
 

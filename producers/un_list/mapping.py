@@ -31,6 +31,7 @@ MAPPING_VERSION = 1
 _PURPOSE = "alert-on-person-event-or-modus-operandi"
 _SEX: dict[str, Literal["F", "M"]] = {"male": "M", "female": "F"}
 _MAX_NAME = 1000
+_YEAR_DIGITS = 4
 
 T = TypeVar("T")
 
@@ -193,7 +194,8 @@ def _distinct(found: Iterable[T | None]) -> Iterator[T]:
 
 
 def _year(text: str) -> int | None:
-    return int(text) if text.isdecimal() and 1800 <= int(text) <= 2200 else None
+    plain = len(text) <= _YEAR_DIGITS and text.isdecimal()
+    return int(text) if plain and 1800 <= int(text) <= 2200 else None
 
 
 def _birth_date(text: BirthDateText) -> BirthDate | None:

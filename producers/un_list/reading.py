@@ -36,6 +36,8 @@ _ELEMENT_CHARS = 64
 _MAX_DEPTH = 16
 _CHUNK_BYTES = 64 * 1024
 _ROOT = "CONSOLIDATED_LIST"
+_ENCODINGS = ("UTF-8", "UTF-16", "ISO-8859-1", "US-ASCII")
+"""Those that the parser decodes itself; others it would leave to any codec of Python's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ class _Target:
         if not self._open:
             self.done.append((element, self._line))
 
+    def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.upper() not in _ENCODINGS:
+            raise _Refused(f"its encoding {encoding[:60]!r} is none of {', '.join(_ENCODINGS)}")
+
     def close(self) -> None:
         """The parser asks for it."""
 
@@ -156,6 +162,7 @@ class _Target:
 def _parse(path: Path, target: _Target) -> Iterator[Entry | Unmapped]:
     parser = DefusedXMLParser(target=target, forbid_dtd=True)
     target.expat = parser.parser
+    target.expat.XmlDeclHandler = target.declaration
     seen: set[str] = set()
     try:
         size = path.stat().st_size

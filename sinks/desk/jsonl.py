@@ -69,8 +69,16 @@ def _strike(strike: Strike) -> dict[str, Any]:
         "reason": strike.reason,
         "chain": strike.chain,
         "successor": strike.successor,
-        "recorded_at": datetime.fromtimestamp(strike.recorded_at_ms / 1000, UTC),
+        "recorded_at": _instant(strike.recorded_at_ms),
     }
+
+
+def _instant(ms: int) -> datetime | None:
+    """None for a number that is no time: a strike counts whatever it says."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _header(name: str, value: bytes | None) -> dict[str, Any]:

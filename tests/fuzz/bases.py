@@ -58,12 +58,12 @@ def bases() -> dict[str, tuple[Base, ...]]:
     rare = [Handover("FR", "analysis", event) for event in (report, victims)]
     items: list[Any] = [*simulated, *rare]
     found: dict[str, list[Base]] = defaultdict(list)
-    for item in items:
+    for epoch, item in enumerate(items, 1):  # one each: all of them are numbered 1
         if not isinstance(item, Handover) or len(found[item.event.kind]) >= _OF_EACH_KIND:
             continue
         event, lane = item.event, event_lane(item.event)
         schema = catalogue.event(event.kind)
-        stamp = Stamp(item.bureau, item.system, lane, 7, 1, NOW_MS, "fuzz", "1")
+        stamp = Stamp(item.bureau, item.system, lane, epoch, 1, NOW_MS, "fuzz", "1")
         record = wire.decode(schema.plain, encode_event(schema, event, stamp))
         found[event.kind].append(
             Base(

@@ -277,6 +277,21 @@ def test_a_form_that_is_none_is_refused(service: ClickHouseProcess) -> None:
     assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "117")
 
 
+@pytest.mark.parametrize(
+    ("charset", "value"), [("undefined", b"SELECT 1"), ("unicode_escape", b"SELECT '\\ud800'")]
+)
+def test_a_form_in_an_encoding_that_makes_no_text_is_refused(
+    service: ClickHouseProcess, charset: str, value: bytes
+) -> None:
+    head = b'--B\r\nContent-Disposition: form-data; name="query"\r\n\r\n'
+    answer = httpx.post(
+        f"http://127.0.0.1:{service.port}/",
+        content=head + value + b"\r\n--B--\r\n",
+        headers={"Content-Type": f"multipart/form-data; boundary=B; charset={charset}"},
+    )
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "117")
+
+
 def test_a_get_can_not_write(service: ClickHouseProcess, table: str) -> None:
     answer = httpx.get(
         f"http://127.0.0.1:{service.port}/", params={"query": f"INSERT INTO {table} SELECT 1, 'x'"}

@@ -107,7 +107,7 @@ def test_kill_9_during_an_import_loses_nothing_and_repeats_nothing(
     assert import_once(tmp_path, newest) == (0, 0, 0, 3, 0)
 
 
-@pytest.mark.skipif(REAL_DATA is None, reason="LIAISON_REAL_DATA is not set: the real UN list")
+@pytest.mark.skipif(not REAL_DATA, reason="LIAISON_REAL_DATA is not set: the real UN list")
 def test_real_un_list_twice_is_1003_notices_once(tmp_path: Path) -> None:
     path = Path(REAL_DATA or "") / "un" / "UN_consolidated.xml"
     killed(tmp_path, path, "half-published")

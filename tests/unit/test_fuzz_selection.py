@@ -17,6 +17,10 @@ SELECTION = {
     "source": 500,
     "statement": 400,
     "body": 200,
+    "delivered": 400,
+    "un-list": 100,
+    "settings": 200,
+    "cli": 60,
 }
 
 

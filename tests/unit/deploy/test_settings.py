@@ -249,6 +249,10 @@ def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:
             {"LIAISON_KAFKA__OPTIONS": "{not json"},
             "can't be used",
         ),
+        (
+            {"LIAISON_KAFKA": '{"a":' * 50_000},
+            "correct it",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_remedy(
@@ -288,15 +292,27 @@ def test_a_refusal_does_not_print_secrets(
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("data_dir = ", "can't be read"), ("dtaa_dir = 'x'", "did you mean data_dir")],
+    [
+        (b"data_dir = ", "can't be read"),
+        (b"dtaa_dir = 'x'", "did you mean data_dir"),
+        (b'data_dir = "\xff"', "can't be read"),
+        (b"data_dir = 1" + b"0" * 5_000, "can't be read"),
+        (b"data_dir = " + b"[" * 100_000, "can't be read"),
+    ],
+    ids=["cut", "misspelt", "no UTF-8", "a long number", "nested"],
 )
-def test_a_wrong_file_is_named(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_file_is_named(tmp_path: Path, text: bytes, told: str) -> None:
     file = tmp_path / "wrong.toml"
-    file.write_text(text)
+    file.write_bytes(text)
     with pytest.raises(ConfigurationError) as refused:
         load_settings(file)
     assert told in str(refused.value)
     assert "wrong.toml" in str(refused.value)
+
+
+def test_a_path_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        load_settings(Path("a\0b"))
 
 
 def test_a_named_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def test_without_a_date_of_listing_the_first_update_counts_and_without_any_it_is
         (BirthDateText("", date="1970-05-06"), ("1970-05-06", "1970-05-06", "approximate")),
         (BirthDateText("BETWEEN", from_year="1950"), ("1950-01-01", "1950-12-31", "approximate")),
         (BirthDateText("EXACT", year="0000"), None),
+        (BirthDateText("EXACT", year="1" * 5_000), None),
         (BirthDateText("EXACT", date="1970-13-45", note="?"), None),
     ],
 )
@@ -192,7 +193,7 @@ def test_country_names(name: str, code: str | None) -> None:
     assert country_code(name) == code
 
 
-@pytest.mark.skipif(REAL_DATA is None, reason="LIAISON_REAL_DATA is not set: the real UN list")
+@pytest.mark.skipif(not REAL_DATA, reason="LIAISON_REAL_DATA is not set: the real UN list")
 def test_real_un_list_all_1003_entries_become_notices() -> None:
     found = load_list(Path(REAL_DATA or "") / "un" / "UN_consolidated.xml")
     notices = [to_notice(item, EVENT_ID) for item in found.entries]

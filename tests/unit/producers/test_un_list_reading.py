@@ -70,6 +70,7 @@ def test_entries_keep_what_the_file_says() -> None:
         ("<html>\n</html>", "line 1: the root element is 'html', not CONSOLIDATED_LIST"),
         ("<?xml version='1.0' encoding='klingon'?><CONSOLIDATED_LIST/>", "klingon|encoding"),
         ("<?xml version='1.0' encoding='utf-7'?><CONSOLIDATED_LIST/>", "encoding"),
+        ("<?xml version='1.0' encoding='unicode_escape'?><CONSOLIDATED_LIST/>", "encoding"),
         (one_entry("<FIRST_NAME>").replace("</INDIVIDUAL>", "</X>"), "line 1: no well-formed"),
         ("<CONSOLIDATED_LIST>" + "<a>" * 40, "line 1: elements are nested deeper than 16"),
         (one_entry(f"<COMMENTS1>{'x' * 1_100_000}</COMMENTS1>"), "line 1: one entry has more"),
@@ -200,7 +201,7 @@ def test_a_file_far_larger_than_the_list_is_not_opened(tmp_path: Path) -> None:
         load_list(path)
 
 
-@pytest.mark.skipif(REAL_DATA is None, reason="LIAISON_REAL_DATA is not set: the real UN list")
+@pytest.mark.skipif(not REAL_DATA, reason="LIAISON_REAL_DATA is not set: the real UN list")
 def test_real_un_list_all_1003_entries_are_read() -> None:
     found = load_list(Path(REAL_DATA or "") / "un" / "UN_consolidated.xml")
     assert sum(entry.kind == "individual" for entry in found.entries) == 730

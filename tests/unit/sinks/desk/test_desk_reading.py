@@ -109,6 +109,12 @@ def test_a_line_is_json_with_bytes_as_hex_and_decimals_as_text() -> None:
     ]
 
 
+@pytest.mark.parametrize("recorded_at_ms", [2**63 - 1, -(2**63)])
+def test_a_strike_of_no_time_still_strikes(recorded_at_ms: int) -> None:
+    line = format_item(Struck("FR", "e-1", "ab", Strike(True, "recalled", None, recorded_at_ms)))
+    assert json.loads(line)["recorded_at"] is None
+
+
 def test_the_other_lines_say_what_they_are() -> None:
     struck = Struck("FR", "e-1", "ab", Strike(False, "corrected", "cd", 0))
     lost = Unreadable(Position("t", 1), "الإنتربول", b"\x00")
