@@ -9,7 +9,10 @@ OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_pub
 N ?= 1000000
 FAULTS ?= 1000
 SEED ?= 1
+# Real files for importers and tests: what needs them is left out where they are not.
+LIAISON_REAL_DATA ?= $(abspath $(wildcard ../shared/data))
 UN_LIST ?= $(wildcard $(LIAISON_REAL_DATA)/un/UN_consolidated.xml)
+export LIAISON_REAL_DATA
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format lock clean soak fuzz bench
@@ -25,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
-demo: setup ## bring everything up, publish a simulated world, show and verify it
+demo: setup ## bring everything up, publish a simulated world (and UN_LIST), show and verify it
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
 test: setup ## run every test, those with the shared stack beside the others

@@ -1,4 +1,7 @@
-"""Logs go to stderr: JSON lines for machines, coloured lines for a terminal."""
+"""Logs go to stderr: JSON lines for machines, coloured lines for a terminal.
+
+A traceback never shows what its frames held: those are events, and events name people.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,23 @@ def configure_logs(level: str = "info") -> None:
     import structlog
 
     number = getattr(logging, level.upper(), logging.INFO)
-    renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
-    exceptions = [] if sys.stderr.isatty() else [structlog.processors.dict_tracebacks]
+    processors: list[structlog.types.Processor]
+    if sys.stderr.isatty():
+        processors = [
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        ]
+    else:
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors = [
+            structlog.processors.ExceptionRenderer(frames),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *exceptions,
-            renderer,
+            *processors,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),

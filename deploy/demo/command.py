@@ -146,15 +146,17 @@ def _import_un_list(session: Session, file: Path) -> None:
 def _show(session: Session, client: Client) -> None:
     kafka = session.connections.kafka
     print_table(
-        ("region", "accounts", "accepted", "rejected", "quarantined", "missing", "repeats"),
+        ("region", "bureaus", "accounts", "accepted", "rejected", "quarantined", "missing", "repeats"),
         receipt_rows(kafka, Reference.load()),
         title="Receipts: what became of it, by region",
     )
     print_table(
         ("disposition", "code", "records"), refusal_rows(kafka), title="Refused, each kept in a dlq"
     )
-    for question in (REGIONS_AND_CATEGORIES, OPERATIONS, *EXAMPLES):
+    for question in (REGIONS_AND_CATEGORIES, OPERATIONS):
         _ask(client, question)
+    for question in EXAMPLES:
+        _ask(client, question, f"{question.title}\n{question.sql}")
     found = sorted(alerts(kafka), key=lambda alert: (alert["region"], alert["window_start"]))
     print_table(
         ("region", "category", "window", "events", "expected", "chance"),
@@ -173,9 +175,9 @@ def _show(session: Session, client: Client) -> None:
     )
 
 
-def _ask(client: Client, question: Question) -> None:
+def _ask(client: Client, question: Question, title: str = "") -> None:
     answer = client.query(question.sql)
-    print_table(answer.column_names, answer.result_rows, title=question.title)
+    print_table(answer.column_names, answer.result_rows, title=title or question.title)
 
 
 def _show_processes(stack: RunningStack) -> None:

@@ -78,7 +78,9 @@ FROM raw.struck FINAL GROUP BY kind, reason ORDER BY events_taken_out DESC LIMIT
         """SELECT dictGet('ref.region_labels', 'fr', region) AS region_label, count() AS n,
     round(quantileExact(0.5)(lag), 2) AS median_h, round(quantileExact(0.9)(lag), 2) AS p90_h
 FROM (SELECT region, dateDiff('second', occurred_at, recorded_at) / 3600 AS lag
-    FROM raw.facts WHERE event_id IS NOT NULL AND sign = 1 AND kind != 'operation_report')
+    FROM raw.facts
+    WHERE event_id IS NOT NULL AND sign = 1 AND NOT test AND kind != 'operation_report'
+        AND (event_id, bureau) NOT IN (SELECT event_id, bureau FROM raw.struck))
 GROUP BY region ORDER BY n DESC""",
     ),
 )

@@ -19,7 +19,7 @@ __all__ = ["alerts", "receipt_rows", "refusal_rows"]
 
 
 def receipt_rows(kafka: KafkaConnection, reference: Reference) -> list[tuple[Any, ...]]:
-    """Accounts, accepted, rejected, quarantined, missing and repeats by region."""
+    """Bureaus, accounts, and what became of their records: by region, and in all."""
     schema = Catalogue.load().schema("liaison.ledger.Receipt")
     topics = [receipts_topic(bureau) for bureau in sorted(reference.publishers)]
     last: dict[bytes, dict[str, Any]] = {}
@@ -28,14 +28,16 @@ def receipt_rows(kafka: KafkaConnection, reference: Reference) -> list[tuple[Any
         if key is not None and value is not None:
             last[key] = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
     names = ("accepted", "rejected", "quarantined", "missing", "repeats")
-    sums: dict[str, Counter[str]] = {region: Counter() for region in SOURCE_REGIONS}
+    sums: dict[str, Counter[str]] = {region: Counter() for region in (*SOURCE_REGIONS, "all")}
+    bureaus: dict[str, set[str]] = {region: set() for region in sums}
     for receipt in last.values():
-        region = reference.region_of(receipt["bureau"], receipt["recorded_at"])
-        sums[region]["accounts"] += 1
-        for name in names:
-            sums[region][name] += receipt[name]
+        for region in (reference.region_of(receipt["bureau"], receipt["recorded_at"]), "all"):
+            bureaus[region].add(receipt["bureau"])
+            sums[region]["accounts"] += 1
+            for name in names:
+                sums[region][name] += receipt[name]
     return [
-        (region, counts["accounts"], *(counts[name] for name in names))
+        (region, len(bureaus[region]), counts["accounts"], *(counts[name] for name in names))
         for region, counts in sums.items()
     ]
 

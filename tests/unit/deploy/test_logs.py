@@ -1,0 +1,45 @@
+"""Logs: what they show of an error, and what they must not show."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SECRET = "Jean VALJEAN"
+_FAILS = f"""
+import sys
+import structlog
+from deploy.cli.logs import configure_logs
+
+sys.stderr.isatty = lambda: {{tty}}
+configure_logs()
+def enrich(person_name):
+    raise KeyError("region")
+try:
+    enrich({SECRET!r}.upper())
+except KeyError:
+    structlog.get_logger().exception("router.internal", topic="intel.europe")
+"""
+
+
+def logged(*, tty: bool) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _FAILS.format(tty=tty)], capture_output=True, text=True, check=True
+    )
+    return done.stderr
+
+
+@pytest.mark.parametrize("tty", [True, False])
+def test_a_traceback_names_places_and_never_what_was_in_them(tty: bool) -> None:
+    told = logged(tty=tty)
+    assert "enrich" in told
+    assert "KeyError" in told
+    assert SECRET.upper() not in told
+
+
+def test_without_a_terminal_each_event_is_one_line_of_json() -> None:
+    (line,) = logged(tty=False).splitlines()
+    assert json.loads(line)["topic"] == "intel.europe"
