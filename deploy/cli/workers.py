@@ -1,7 +1,12 @@
-"""`liaison run …`: one worker a process, as production runs it; SIGTERM ends it in order."""
+"""`liaison run …`: one worker a process, as production runs it; SIGTERM ends it in order.
+
+In order means within a deadline, whatever server is away: what is under way then is left to the
+next start, as after kill -9.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli import exits
 from deploy.cli.session import session_of
 
 if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["Lane", "app", "stop_on_signals"]
+
+_STOPS_WITHIN_S = 8.0
 
 app = typer.Typer(
     help="Run one worker until SIGTERM. Example: [bold]liaison run router --lane message[/]",
@@ -134,8 +142,6 @@ def clickhouse(
 
     Example: [bold]liaison run clickhouse --port 8123[/]
     """
-    import os
-
     from deploy.clickhouse import serve
 
     serve(
@@ -148,24 +154,36 @@ def clickhouse(
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Within, SIGTERM and SIGINT set the event instead of ending the process.
+def stop_on_signals(within_s: float = _STOPS_WITHIN_S) -> Iterator[threading.Event]:
+    """Within, SIGTERM and SIGINT set the event; after `within_s` more they end the process.
 
     Enter it first of all: a worker that is still loading its modules is stopped in order, too.
     """
     import signal
 
     stop = threading.Event()
+    done = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        if not stop.is_set():
+            stop.set()
+            threading.Thread(target=_end_unless, args=(done, within_s), daemon=True).start()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
+        done.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_unless(done: threading.Event, within_s: float) -> None:
+    if not done.wait(within_s):
+        import structlog
+
+        structlog.get_logger(__name__).warning("worker.stop-deadline", within_s=within_s)
+        os._exit(exits.RETRYABLE)
 
 
 def _readiness(file: Path | None) -> Callable[[], None]:

@@ -146,7 +146,16 @@ def _import_un_list(session: Session, file: Path) -> None:
 def _show(session: Session, client: Client) -> None:
     kafka = session.connections.kafka
     print_table(
-        ("region", "bureaus", "accounts", "accepted", "rejected", "quarantined", "missing", "repeats"),
+        (
+            "region",
+            "bureaus",
+            "accounts",
+            "accepted",
+            "rejected",
+            "quarantined",
+            "missing",
+            "repeats",
+        ),
         receipt_rows(kafka, Reference.load()),
         title="Receipts: what became of it, by region",
     )
