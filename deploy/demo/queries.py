@@ -70,8 +70,8 @@ WHERE value_usd != 0 AND operation = '' GROUP BY measure ORDER BY usd DESC""",
     Question(
         "4. What was taken back, by kind and reason",
         """SELECT dictGet('ref.kind_labels', 'en', kind) AS by_label, reason,
-    count() AS events_taken_out, uniqExact(bureau) AS bureaus
-FROM raw.struck FINAL GROUP BY kind, reason ORDER BY events_taken_out DESC LIMIT 8""",
+    uniqExact(bureau, event_id) AS events_taken_out, uniqExact(bureau) AS bureaus
+FROM raw.struck GROUP BY kind, reason ORDER BY events_taken_out DESC LIMIT 8""",
     ),
     Question(
         "5. Reporting lag by region: hours from event to record, median and 90th percentile",

@@ -128,10 +128,10 @@ def _sql(kept: _Kept) -> str:
 
 
 def struck_differences(client: Client) -> Iterator[Difference]:
-    """Events booked as struck without one compensation, and compensations that are not booked."""
+    """Copies booked as struck without a compensation, and compensations that are not booked."""
     rows = client.query(
         "SELECT bureau, toString(id), sum(booked) AS b, sum(compensations) AS c FROM (\n"
-        "SELECT DISTINCT bureau, event_id AS id, 1 AS booked, 0 AS compensations FROM raw.struck\n"
+        "SELECT bureau, event_id AS id, 1 AS booked, 0 AS compensations FROM raw.struck FINAL\n"
         "UNION ALL\n"
         "SELECT bureau, assumeNotNull(event_id) AS id, 0 AS booked, 1 AS compensations "
         "FROM raw.facts WHERE sign = -1\n"

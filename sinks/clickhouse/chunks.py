@@ -2,9 +2,9 @@
 
 A compensation must go in once, though a loader may be killed anywhere and others may find the same
 strike at the same time. An insert's token tells a repeat only of the very same rows; so which
-events share an insert is written down before it, in `raw.strike_chunks`, and never changes. The
+facts share an insert is written down before it, in `raw.strike_chunks`, and never changes. The
 chunks are numbered without a break in time: whoever plans number n + 1 has seen chunk n inserted
-and booked, and the token of the plan's own insert lets one loader have the number. So every event
+and booked, and the token of the plan's own insert lets one loader have the number. So every fact
 is in one chunk, only the last chunk can be unfinished, and anyone may finish it.
 """
 
@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.clock import Clock
 from sinks.clickhouse import statements
-from sinks.clickhouse.strikes import EventKey, Strike
+from sinks.clickhouse.strikes import FactKey, Strike
 
 __all__ = ["StrikeChunks"]
 
@@ -32,13 +32,13 @@ class _Chunk:
     """The last chunk that was planned; number 0 where none was."""
 
     number: int
-    keys: tuple[EventKey, ...]
+    rows: tuple[FactKey, ...]
     booked: bool
 
     @property
     def token(self) -> str:
-        """What ClickHouse knows its insert by: the number, and the ids in their order."""
-        ids = "\n".join(f"{bureau}/{event_id}" for bureau, event_id in self.keys)
+        """What ClickHouse knows its insert by: the number, and the rows in their order."""
+        ids = "\n".join("/".join(map(str, row)) for row in self.rows)
         return f"strikes/{self.number}/{hashlib.sha256(ids.encode()).hexdigest()}"
 
 
@@ -60,7 +60,7 @@ class StrikeChunks:
         while found := find():
             for strikes in _parts(found):
                 last = self._finished(self._plan(last, strikes))
-                if last.keys != _keys(strikes):
+                if last.rows != _rows(strikes):
                     break
                 written += len(strikes)
             else:
@@ -98,8 +98,8 @@ class StrikeChunks:
         rows = self._client.query(statements.last_chunk_sql()).result_rows
         if not rows:
             return _Chunk(0, (), booked=True)
-        keys = tuple(sorted((str(bureau), str(event_id)) for _, bureau, event_id, _ in rows))
-        return _Chunk(int(rows[0][0]), keys, booked=all(bool(booked) for *_, booked in rows))
+        struck = tuple(sorted(FactKey(*row) for _, *row, _ in rows))
+        return _Chunk(int(rows[0][0]), struck, booked=all(bool(booked) for *_, booked in rows))
 
 
 def _parts(strikes: Sequence[Strike]) -> Iterator[Sequence[Strike]]:
@@ -107,5 +107,5 @@ def _parts(strikes: Sequence[Strike]) -> Iterator[Sequence[Strike]]:
         yield strikes[start : start + _STRIKES_A_CHUNK]
 
 
-def _keys(strikes: Sequence[Strike]) -> tuple[EventKey, ...]:
-    return tuple(sorted((strike.bureau, strike.event_id) for strike in strikes))
+def _rows(strikes: Sequence[Strike]) -> tuple[FactKey, ...]:
+    return tuple(sorted(strike.row for strike in strikes))

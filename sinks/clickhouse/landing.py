@@ -22,7 +22,14 @@ from sinks.clickhouse.checks import check_deduplication, fact_columns
 from sinks.clickhouse.chunks import StrikeChunks
 from sinks.clickhouse.refusals import explain
 from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
-from sinks.clickhouse.strikes import CountedFact, EventKey, KnownRecall, Strike, find_strikes
+from sinks.clickhouse.strikes import (
+    CountedFact,
+    EventKey,
+    FactKey,
+    KnownRecall,
+    Strike,
+    find_strikes,
+)
 
 __all__ = ["BlockLander", "Landed"]
 
@@ -109,15 +116,15 @@ class BlockLander:
         found: list[Strike] = []
         for ids in _parts(sorted({event_id for recall in recalls for _, event_id in recall.keys})):
             facts = [
-                CountedFact(bureau, event_id, _root(root, of), kind, int(at_ms))
-                for bureau, event_id, root, of, kind, at_ms in self._client.query(
+                CountedFact(FactKey(*row), _root(root, of), kind, int(at_ms))
+                for *row, root, of, kind, at_ms in self._client.query(
                     statements.candidate_facts_sql(ids)
                 ).result_rows
             ]
-            struck: set[tuple[str, str]] = {(s.bureau, s.event_id) for s in found}
+            struck = {strike.row for strike in found}
             for some in _parts(sorted({fact.event_id for fact in facts})):
                 rows = self._client.query(statements.struck_sql(some)).result_rows
-                struck |= {(bureau, event_id) for bureau, event_id in rows}
+                struck |= {FactKey(*row) for row in rows}
             found += find_strikes(recalls, facts, struck)
         return found
 

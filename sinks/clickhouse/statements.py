@@ -45,9 +45,13 @@ _ONE_BLOCK = {
     "input_format_avro_allow_missing_fields": "1",
 }
 
-_PLANNED = ("bureau", "event_id", "recall_event_id", "kind", "reason")
+_FACT_KEY = "bureau, event_id, source_topic, source_partition, source_offset"
+"""The columns of a :class:`FactKey`."""
+_FACT_KEY_TEXT = _FACT_KEY.replace("event_id", "toString(event_id)")
+_PLANNED = f"{_FACT_KEY}, recall_event_id, kind, reason"
 _PLANNED_STRUCTURE = (
-    "bureau String, event_id UUID, recall_event_id Nullable(UUID), kind String, reason String, "
+    "bureau String, event_id UUID, source_topic String, source_partition Int32, "
+    "source_offset Int64, recall_event_id Nullable(UUID), kind String, reason String, "
     "recorded_at_ms Int64"
 )
 
@@ -134,7 +138,7 @@ def candidate_facts_sql(ids: Iterable[str]) -> str:
     """Counting events with one of these ids, or in one of these chains."""
     listed = _uuids(ids)
     return (
-        "SELECT bureau, toString(event_id), toString(root), root_bureau, kind, "
+        f"SELECT {_FACT_KEY_TEXT}, toString(root), root_bureau, kind, "
         "toUnixTimestamp64Milli(recorded_at) FROM raw.facts\n"
         f"WHERE sign = 1 AND kind != 'search' AND event_id IS NOT NULL "
         f"AND (event_id IN ({listed}) OR root IN ({listed}))"
@@ -142,17 +146,17 @@ def candidate_facts_sql(ids: Iterable[str]) -> str:
 
 
 def struck_sql(ids: Iterable[str]) -> str:
-    """Which of these events are struck already."""
-    return f"SELECT bureau, toString(event_id) FROM raw.struck WHERE event_id IN ({_uuids(ids)})"
+    """Which facts of these events are struck already."""
+    return f"SELECT {_FACT_KEY_TEXT} FROM raw.struck WHERE event_id IN ({_uuids(ids)})"
 
 
 def last_chunk_sql() -> str:
-    """The events of the last chunk of strikes, and whether each is booked as struck."""
+    """The facts of the last chunk of strikes, and whether each is booked as struck."""
     last = "SELECT max(chunk) FROM raw.strike_chunks"
     ids = f"SELECT event_id FROM raw.strike_chunks WHERE chunk = ({last})"
     return (
-        "SELECT chunk, bureau, toString(event_id), (event_id, bureau) IN "
-        f"(SELECT event_id, bureau FROM raw.struck WHERE event_id IN ({ids}))\n"
+        f"SELECT chunk, {_FACT_KEY_TEXT}, ({_FACT_KEY}) IN "
+        f"(SELECT {_FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))\n"
         f"FROM raw.strike_chunks WHERE chunk = ({last})"
     )
 
@@ -160,8 +164,7 @@ def last_chunk_sql() -> str:
 def planned_strike(strike: Strike) -> dict[str, str | int | None]:
     """A row of the data that follows `plan_chunk_sql`."""
     return {
-        "bureau": strike.bureau,
-        "event_id": strike.event_id,
+        **strike.row._asdict(),
         "recall_event_id": strike.recall_event_id,
         "kind": strike.kind,
         "reason": strike.reason,
@@ -170,10 +173,10 @@ def planned_strike(strike: Strike) -> dict[str, str | int | None]:
 
 
 def plan_chunk_sql(number: int, last: int) -> str:
-    """Give a chunk its events, if `last` is still the last one and nobody took the number."""
+    """Give a chunk its facts, if `last` is still the last one and nobody took the number."""
     return (
-        f"INSERT INTO raw.strike_chunks ({', '.join(_PLANNED)}, recorded_at, chunk)\n"
-        f"SELECT {', '.join(_PLANNED)}, fromUnixTimestamp64Milli(recorded_at_ms, 'UTC'), {number}\n"
+        f"INSERT INTO raw.strike_chunks ({_PLANNED}, recorded_at, chunk)\n"
+        f"SELECT {_PLANNED}, fromUnixTimestamp64Milli(recorded_at_ms, 'UTC'), {number}\n"
         f"FROM input({literal(_PLANNED_STRUCTURE)})\n"
         f"WHERE {last} = (SELECT max(chunk) FROM raw.strike_chunks)\n"
         f"{_settings(f'strikes/{number}')}\n"
@@ -182,7 +185,7 @@ def plan_chunk_sql(number: int, last: int) -> str:
 
 
 def insert_chunk_sql(number: int, token: str, columns: Sequence[str]) -> str:
-    """The compensations of a chunk: each event's own row, taken back.
+    """The compensations of a chunk: each fact's own row, taken back.
 
     `columns` are all of raw.facts. A chunk that is booked inserts nothing: a loader that slept
     longer than ClickHouse keeps tokens does no harm.
@@ -196,21 +199,21 @@ def insert_chunk_sql(number: int, token: str, columns: Sequence[str]) -> str:
     return (
         f"INSERT INTO raw.facts ({', '.join(columns)})\n"
         f"SELECT {chosen}\nFROM raw.facts AS facts\n"
-        "INNER JOIN (SELECT event_id, bureau, recorded_at FROM raw.strike_chunks "
-        f"WHERE chunk = {number} AND (event_id, bureau) NOT IN "
-        f"(SELECT event_id, bureau FROM raw.struck WHERE event_id IN ({ids}))) AS strikes\n"
-        "ON facts.event_id = strikes.event_id AND facts.bureau = strikes.bureau\n"
+        f"INNER JOIN (SELECT {_FACT_KEY}, recorded_at FROM raw.strike_chunks "
+        f"WHERE chunk = {number} AND ({_FACT_KEY}) NOT IN "
+        f"(SELECT {_FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))) AS strikes\n"
+        f"ON {' AND '.join(f'facts.{key} = strikes.{key}' for key in _FACT_KEY.split(', '))}\n"
         f"WHERE facts.event_id IN ({ids}) AND facts.sign = 1\n"
         f"{_settings(token)}"
     )
 
 
 def book_chunk_sql(number: int, now_ms: int) -> str:
-    """The events of a chunk are struck, all in one insert."""
+    """The facts of a chunk are struck, all in one insert."""
     return (
         "INSERT INTO raw.struck "
-        "(bureau, event_id, recall_event_id, kind, reason, recorded_at, struck_at)\n"
-        "SELECT bureau, event_id, recall_event_id, kind, reason, recorded_at, "
+        f"({_PLANNED}, recorded_at, struck_at)\n"
+        f"SELECT {_PLANNED}, recorded_at, "
         f"fromUnixTimestamp64Milli({now_ms}, 'UTC')\n"
         f"FROM raw.strike_chunks WHERE chunk = {number}\n"
         f"{_settings(f'struck/{number}/{now_ms}')}"

@@ -3,20 +3,33 @@
 A correction (any kind but `recall`) strikes the one event that it names. A recall strikes the
 whole chain: the event it names, the chain's first event, and every event whose root is either. An
 event is named by its bureau and its id: another bureau's of the same id is another event. Never the
-recall itself, never another recall by way of a chain; an event that is struck already is not
-struck again.
+recall itself, never another recall by way of a chain.
+
+An event may have come in several copies, each a fact (an outbox that came back from a backup sends
+once more under another number). Each copy is struck, once, whenever it lands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["CountedFact", "EventKey", "KnownRecall", "Strike", "find_strikes"]
+__all__ = ["CountedFact", "EventKey", "FactKey", "KnownRecall", "Strike", "find_strikes"]
 
 RECALL_KIND = "recall"
 EventKey = tuple[str, str]
 """Bureau and event id."""
+
+
+class FactKey(NamedTuple):
+    """One copy of an event: the source record that it was made of tells it from the others."""
+
+    bureau: str
+    event_id: str
+    source_topic: str
+    source_partition: int
+    source_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +66,25 @@ class KnownRecall:
 class CountedFact:
     """What matters here of a row of raw.facts with an event id."""
 
-    bureau: str
-    event_id: str
+    row: FactKey
     root: EventKey | None
     kind: str
     recorded_at_ms: int
 
     @property
+    def event_id(self) -> str:
+        return self.row.event_id
+
+    @property
     def key(self) -> EventKey:
-        return self.bureau, self.event_id
+        return self.row.bureau, self.row.event_id
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
     """One compensation to write."""
 
-    bureau: str
-    event_id: str
+    row: FactKey
     recall_event_id: str | None
     kind: str
     reason: str
@@ -80,28 +95,27 @@ class Strike:
 def find_strikes(
     recalls: Iterable[KnownRecall],
     facts: Iterable[CountedFact],
-    struck: Collection[EventKey],
+    struck: Collection[FactKey],
 ) -> tuple[Strike, ...]:
-    """The compensations still to write, each event once, by its earliest recall, in a set order."""
+    """The compensations still to write, each copy once, by its earliest recall, in a set order."""
     by_key: dict[EventKey, list[KnownRecall]] = {}
     for recall in recalls:
         for key in recall.keys:
             by_key.setdefault(key, []).append(recall)
-    found: dict[EventKey, Strike] = {}
+    found: dict[FactKey, Strike] = {}
     for fact in facts:
-        if fact.key in struck or fact.key in found:
+        if fact.row in struck or fact.row in found:
             continue
         near = [*by_key.get(fact.key, ()), *(by_key.get(fact.root, ()) if fact.root else ())]
         fitting = [recall for recall in near if recall.strikes(fact)]
         if not fitting:
             continue
         first = min(fitting, key=lambda r: (r.recorded_at_ms, r.recall_event_id or ""))
-        found[fact.key] = Strike(
-            fact.bureau,
-            fact.event_id,
+        found[fact.row] = Strike(
+            fact.row,
             first.recall_event_id,
             first.kind,
             first.reason,
             max(fact.recorded_at_ms, first.recorded_at_ms),
         )
-    return tuple(found[key] for key in sorted(found))
+    return tuple(found[row] for row in sorted(found))

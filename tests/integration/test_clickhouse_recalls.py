@@ -230,7 +230,7 @@ def test_a_number_whose_token_is_known_and_whose_rows_are_not_is_passed_by(
     event = make_fact(bureau=fresh_bureau())
     topic.land(event)
     number = client.query("SELECT max(chunk) + 1 FROM raw.strike_chunks").result_rows[0][0]
-    row = f"SELECT {number}, 'lost', generateUUIDv4(), NULL, '', '', now64(3)"
+    row = f"SELECT {number}, 'lost', generateUUIDv4(), '', 0, 0, NULL, '', '', now64(3)"
     client.command(
         f"INSERT INTO raw.strike_chunks {row} SETTINGS deduplicate_insert = 'enable', "
         f"insert_deduplication_token = 'strikes/{number}', async_insert = 0"
@@ -239,6 +239,18 @@ def test_a_number_whose_token_is_known_and_whose_rows_are_not_is_passed_by(
         f"ALTER TABLE raw.strike_chunks DELETE WHERE chunk = {number} SETTINGS mutations_sync = 2"
     )
     topic.land(recall_of(event))
+    assert counted(client, event) == [0]
+
+
+def test_every_copy_of_a_recalled_event_is_struck_also_one_that_lands_after_the_strike(
+    client: Client, topic: Topic
+) -> None:
+    event = make_fact(bureau=fresh_bureau(), source_offset=1)
+    topic.land(event, event | {"source_offset": 2})
+    assert counted(client, event) == [2]
+    topic.land(recall_of(event))
+    assert counted(client, event) == [0]
+    topic.land(event | {"source_offset": 3})
     assert counted(client, event) == [0]
 
 

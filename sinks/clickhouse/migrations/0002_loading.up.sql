@@ -66,6 +66,9 @@ CREATE TABLE IF NOT EXISTS raw.struck
 (
     bureau LowCardinality(String) COMMENT 'Bureau of the struck event',
     event_id UUID COMMENT 'The struck event',
+    source_topic LowCardinality(String) COMMENT 'Topic of the struck copy, as in raw.facts',
+    source_partition Int32 COMMENT 'Its partition',
+    source_offset Int64 COMMENT 'Its offset',
     recall_event_id Nullable(UUID) COMMENT 'Recall or correction that struck it',
     kind LowCardinality(String) COMMENT 'Kind of that event: recall, or the kind of a correction',
     reason LowCardinality(String) COMMENT 'Its reason',
@@ -73,6 +76,6 @@ CREATE TABLE IF NOT EXISTS raw.struck
     struck_at DateTime64(3, 'UTC') COMMENT 'When the compensation was in'
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (event_id, bureau)
+ORDER BY (event_id, bureau, source_topic, source_partition, source_offset)
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Events whose compensation is in raw.facts: the guard against a second one';
+COMMENT 'Facts whose compensation is in raw.facts: the guard against a second one';

@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.clickhouse.strikes import CountedFact, KnownRecall, Strike, find_strikes
+from sinks.clickhouse.strikes import CountedFact, FactKey, KnownRecall, Strike, find_strikes
 
 A, B, C, R, OTHER = "a", "b", "c", "r", "x"
 
 
-def fact(event_id: str = A, **changes: object) -> CountedFact:
+def row(event_id: str = A, bureau: str = "FR", offset: int = 0) -> FactKey:
+    return FactKey(bureau, event_id, "intel.europe", 0, offset)
+
+
+def fact(event_id: str = A, bureau: str = "FR", offset: int = 0, **changes: object) -> CountedFact:
     values: dict[str, object] = {
-        "bureau": "FR", "event_id": event_id, "root": None, "kind": "notice", "recorded_at_ms": 10,
+        "row": row(event_id, bureau, offset), "root": None, "kind": "notice", "recorded_at_ms": 10,
     }  # fmt: skip
     return CountedFact(**(values | changes))  # type: ignore[arg-type]
 
@@ -55,16 +59,18 @@ def test_the_rule(known: KnownRecall, counted: CountedFact, struck: bool) -> Non
     assert bool(find_strikes([known], [counted], set())) is struck
 
 
-def test_a_struck_event_is_not_struck_again() -> None:
-    assert find_strikes([recall(A)], [fact(A)], {("FR", A)}) == ()
-    assert len(find_strikes([recall(A)], [fact(A)], {("DE", A)})) == 1
+def test_a_struck_copy_is_not_struck_again_and_another_copy_is() -> None:
+    assert find_strikes([recall(A)], [fact(A)], {row(A)}) == ()
+    assert len(find_strikes([recall(A)], [fact(A)], {row(A, "DE")})) == 1
+    (strike,) = find_strikes([recall(A)], [fact(A), fact(A, offset=7)], {row(A)})
+    assert strike.row == row(A, offset=7)
 
 
 def test_it_is_recorded_at_the_later_of_the_two_by_the_earliest_recall() -> None:
     late = recall(A, recall_event_id="late", recorded_at_ms=50)
     early = recall(A, recall_event_id="early", recorded_at_ms=20)
     (strike,) = find_strikes([late, early], [fact(A, recorded_at_ms=10)], set())
-    assert strike == Strike("FR", A, "early", "recall", "withdrawal", 20)
+    assert strike == Strike(row(A), "early", "recall", "withdrawal", 20)
     (strike,) = find_strikes([late, early], [fact(A, recorded_at_ms=30)], set())
     assert (strike.recall_event_id, strike.recorded_at_ms) == ("early", 30)
 
@@ -72,4 +78,4 @@ def test_it_is_recorded_at_the_later_of_the_two_by_the_earliest_recall() -> None
 @given(st.permutations([fact(A), fact(B, root=("FR", A)), fact(C, root=("FR", A)), fact(A)]))
 def test_order_and_repeats_of_the_input_do_not_matter(facts: list[CountedFact]) -> None:
     found = find_strikes([recall(B, root=("FR", A))], facts, set())
-    assert [strike.event_id for strike in found] == [A, B, C]
+    assert [strike.row.event_id for strike in found] == [A, B, C]
