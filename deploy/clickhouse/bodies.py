@@ -23,7 +23,7 @@ from deploy.clickhouse.errors import (
     ClickHouseError,
 )
 
-__all__ = ["BoundedReader", "choose_encoding", "decoder", "encode"]
+__all__ = ["BoundedReader", "Readable", "choose_encoding", "decoder", "encode"]
 
 _STEP_BYTES = 256 * 1024
 
@@ -31,7 +31,7 @@ _STEP_BYTES = 256 * 1024
 class Readable(Protocol):
     """The one method that decoders share."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes: ...
 
 
 class BoundedReader:

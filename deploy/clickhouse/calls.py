@@ -30,7 +30,15 @@ from deploy.clickhouse.errors import (
     ClickHouseError,
 )
 
-__all__ = ["Account", "Call", "asked_query_id", "authenticate", "read_call", "receive"]
+__all__ = [
+    "Account",
+    "Call",
+    "asked_query_id",
+    "authenticate",
+    "read_call",
+    "receive",
+    "wants_blocks",
+]
 
 _TRANSPORT = frozenset(
     (
@@ -44,6 +52,7 @@ _TRANSPORT = frozenset(
 )  # fmt: skip
 _QUERY_ID = re.compile(r"[\x20-\x7e]{1,256}")
 _FORMAT_NAME = re.compile(r"[A-Za-z0-9_]+")
+_VERSION = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request without its body; its `ticket` is what the engine can cancel it by."""
+    """A request without its body; its `ticket` is what the engine can cancel it by.
+
+    `protocol_version` is the client's; 0 if it names none.
+    """
 
     query: str
     settings: dict[str, str]
@@ -68,6 +80,9 @@ class Call:
     read_only: bool
     content_encoding: str
     accept_encoding: str
+    body_in_blocks: bool
+    answer_in_blocks: bool
+    protocol_version: int
     ticket: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
@@ -155,13 +170,6 @@ def _too_large(limit_bytes: int) -> ClickHouseError:
 def read_call(request: Request, form: Mapping[str, str], account: Account, query_id: str) -> Call:
     """What the request asks for, from its address, headers and form."""
     values = {**dict(request.query_params), **form}
-    for name in ("compress", "decompress"):
-        if values.get(name, "0") not in ("0", "", "false"):
-            raise ClickHouseError.refused(
-                NOT_IMPLEMENTED,
-                f"{name}=1 (ClickHouse's own block compression) is not available: use "
-                "Content-Encoding and Accept-Encoding.",
-            )
     settings, parameters = {}, {}
     for name, value in values.items():
         if name.startswith("param_"):
@@ -176,6 +184,7 @@ def read_call(request: Request, form: Mapping[str, str], account: Account, query
     if _FORMAT_NAME.fullmatch(default_format) is None:
         raise ClickHouseError.refused(UNKNOWN_FORMAT, f"Unknown format {default_format!r}.")
     compresses = values.get("enable_http_compression", "0") in ("1", "true")
+    version = values.get("client_protocol_version", "")
     return Call(
         query=values.get("query", ""),
         settings=settings,
@@ -186,7 +195,22 @@ def read_call(request: Request, form: Mapping[str, str], account: Account, query
         read_only=account.read_only or request.method in ("GET", "HEAD"),
         content_encoding=request.headers.get("content-encoding", "").strip().lower(),
         accept_encoding=request.headers.get("accept-encoding", "") if compresses else "",
+        body_in_blocks=_is_on(request, "decompress"),
+        answer_in_blocks=wants_blocks(request),
+        protocol_version=int(version) if _VERSION.fullmatch(version) else 0,
     )
+
+
+def wants_blocks(request: Request) -> bool:
+    """Whether the answer is to come in ClickHouse's compressed blocks.
+
+    The address alone says so, as with a server, so that it is known before anything is refused.
+    """
+    return _is_on(request, "compress")
+
+
+def _is_on(request: Request, name: str) -> bool:
+    return request.query_params.get(name, "0") not in ("0", "", "false")
 
 
 def asked_query_id(request: Request) -> str:

@@ -21,12 +21,14 @@ class ServiceLimits:
     """What one request may use, and how many may run at once.
 
     The read-only account has slots of its own (`reader_requests`), so that it never holds up those
-    who write, and its statements end after `reader_timeout_s`.
+    who write, and its statements end after `reader_timeout_s`. A compressed block has at most
+    `max_block_bytes`, packed or unpacked: what clickhouse-go reads, which packs a batch into one.
     """
 
     max_result_bytes: int = 512 * 1024 * 1024
     max_body_bytes: int = 512 * 1024 * 1024
     max_decoded_bytes: int = 2 * 1024 * 1024 * 1024
+    max_block_bytes: int = 128 * 1024 * 1024
     max_query_bytes: int = 1024 * 1024
     max_form_bytes: int = 4 * 1024 * 1024
     concurrent_requests: int = 16

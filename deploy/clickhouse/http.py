@@ -15,7 +15,7 @@ import secrets
 import tempfile
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from deploy.clickhouse.blocks import BlockReader, pack_blocks
 from deploy.clickhouse.bodies import BoundedReader, choose_encoding, decoder, encode
 from deploy.clickhouse.calls import (
     Account,
@@ -33,6 +34,7 @@ from deploy.clickhouse.calls import (
     authenticate,
     read_call,
     receive,
+    wants_blocks,
 )
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.engine import Engine, Job, Result
@@ -43,6 +45,7 @@ from deploy.clickhouse.errors import (
     ClickHouseError,
     http_status,
 )
+from deploy.clickhouse.hello import DISPLAY_NAME, ROW_FORMAT, hello_block, is_hello
 from deploy.clickhouse.statement import Statement, parse_statement
 
 __all__ = ["make_app"]
@@ -56,6 +59,9 @@ _CONTENT_TYPES = {
     "tabseparated": "text/tab-separated-values; charset=UTF-8",
     "tsv": "text/tab-separated-values; charset=UTF-8",
 }
+_ERRORS_IN_BLOCKS = frozenset({400, 404, 500})
+"""A server packs every error after the login. JDBC's client-v2 unpacks those with these statuses
+only and can't read the others; clickhouse-go reads both."""
 _READING_WORDS = frozenset({"SELECT", "WITH"})
 _CANCEL_INTERVAL_S = 0.5
 _SPOOL_BYTES = 4 * 1024 * 1024
@@ -101,7 +107,7 @@ class _Service:
                 body.seek(0)
                 return await self._answer_watched(request, account, call, body)
         except ClickHouseError as error:
-            return self._failure(error, query_id)
+            return self._failure(error, query_id, in_blocks=wants_blocks(request))
         except ClientDisconnect:
             return Response(status_code=499)
 
@@ -162,11 +168,7 @@ class _Service:
 
     def _answer(self, call: Call, body: IO[bytes], progress: _Progress) -> Response:
         """Everything that takes time, in a thread."""
-        reader = BoundedReader(
-            decoder(body, call.content_encoding),
-            self.limits.max_decoded_bytes,
-            call.content_encoding or "plain",
-        )
+        reader = self._open(call, body)
         head = f"{call.query}\n".encode() if call.query else b""
         head, whole = self._read_head(head, reader)
         statement = parse_statement(head, self.engine.formats)
@@ -177,9 +179,15 @@ class _Service:
                 f"The statement exceeds {self.limits.max_query_bytes} bytes: send data with an "
                 "INSERT … FORMAT.",
             )
-        result = self._run(call, statement, head, reader, progress)
         output_format = statement.output_format or call.default_format
-        encoding = choose_encoding(call.accept_encoding) if result.data else ""
+        if is_hello(statement.sql, output_format, call.protocol_version):
+            call = replace(call, default_format=ROW_FORMAT)
+            result = self._run(call, statement, head, reader, progress)
+            result = replace(result, data=hello_block(result.data))
+        else:
+            result = self._run(call, statement, head, reader, progress)
+        data = pack_blocks(result.data) if call.answer_in_blocks else result.data
+        encoding = choose_encoding(call.accept_encoding) if data else ""
         headers = {
             **self._headers(call.query_id, result),
             "X-ClickHouse-Format": output_format,
@@ -187,7 +195,16 @@ class _Service:
         }
         if encoding:
             headers["Content-Encoding"] = encoding
-        return Response(encode(result.data, encoding), headers=headers)
+        return Response(encode(data, encoding), headers=headers)
+
+    def _open(self, call: Call, body: IO[bytes]) -> BoundedReader:
+        """The decoded body. Blocks lie inside HTTP's encoding, and both sizes are bounded."""
+        limit_bytes, name = self.limits.max_decoded_bytes, call.content_encoding or "plain"
+        reader = BoundedReader(decoder(body, call.content_encoding), limit_bytes, name)
+        if not call.body_in_blocks:
+            return reader
+        blocks = BlockReader(reader, self.limits.max_block_bytes)
+        return BoundedReader(blocks, limit_bytes, "block-compressed")
 
     def _read_head(self, head: bytes, reader: BoundedReader) -> tuple[bytes, bool]:
         parts, size = [head], len(head)
@@ -233,7 +250,7 @@ class _Service:
 
     def _headers(self, query_id: str, result: Result | None = None) -> dict[str, str]:
         headers = {
-            "X-ClickHouse-Server-Display-Name": "liaison",
+            "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
             "X-ClickHouse-Query-Id": query_id,
             "X-ClickHouse-Timezone": "UTC",
         }
@@ -253,13 +270,14 @@ class _Service:
             )
         return headers
 
-    def _failure(self, error: ClickHouseError, query_id: str) -> Response:
+    def _failure(self, error: ClickHouseError, query_id: str, *, in_blocks: bool) -> Response:
         text = error.text
         if "(version " not in text:
             text = f"{text} (version {self.engine.version})"
+        status, message = http_status(error.code), f"{text}\n".encode()
         return PlainTextResponse(
-            f"{text}\n",
-            http_status(error.code),
+            pack_blocks(message) if in_blocks and status in _ERRORS_IN_BLOCKS else message,
+            status,
             {**self._headers(query_id), "X-ClickHouse-Exception-Code": str(error.code)},
         )
 
