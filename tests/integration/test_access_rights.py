@@ -35,7 +35,7 @@ from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
 from tests.desk_records import delivered, numbered_ids
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 RECOUNTED = (
     "intel.europe", "intel.americas", "desk.europe.terrorism", "bureau.FR", "dlq.europe", "strikes",

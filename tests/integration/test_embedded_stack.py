@@ -34,7 +34,7 @@ from deploy.embedded.ports import LOOPBACK
 from schemas.clock import Deadline, SystemClock
 from schemas.errors import ConfigurationError
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_S = 60.0
 TOPIC = "survivors"

@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -22,7 +19,6 @@ from deploy.cli.app import run
 from deploy.cluster import Cluster
 from deploy.positions import set_first_positions
 from deploy.provision import provision
-from deploy.settings import Settings
 from schemas.clock import Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.headers import REPLAY_HEADER, Disposition, Refusal, header, refusal_headers
@@ -35,7 +31,6 @@ from tests.worker_processes import WorkerProcess
 pytestmark = pytest.mark.stack
 Capture = pytest.CaptureFixture[str]
 PATIENCE_S = 90.0
-STALL_S = 8.0
 PROJECT = Path(__file__).parent.parent.parent
 
 
@@ -296,57 +291,3 @@ def test_a_ready_file_that_cannot_be_written_is_refused(
     given = ("run", "loader", "--ready-file", str(tmp_path / "none" / "ready"))
     assert run(["--data-dir", str(stack.data_dir), *given]) == exits.CONFIGURATION
     assert "name another" in capsys.readouterr().err
-
-
-@pytest.mark.timeout(400)  # a second stack beside the shared one
-def test_up_outlives_its_broker_and_leaves_none_behind(tmp_path: Path) -> None:
-    told_file = tmp_path / "told"
-    with told_file.open("wb") as told_lines:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", "--data-dir", str(tmp_path / "d"), "up", "--json"],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=told_lines,
-        )
-    assert process.stdout is not None
-
-    def up_told(line: str, times: int) -> bool:
-        assert process.poll() is None, told_file.read_text("utf-8")
-        return told_file.read_text("utf-8").count(line) == times
-
-    try:
-        told = b""
-        while not told.rstrip().endswith(b"}"):
-            line = process.stdout.readline()
-            assert line, f"up ended with {process.wait()}: {told_file.read_text('utf-8')}"
-            told += line
-        places = json.loads(told)
-        assert places["kafka"].startswith("127.0.0.1:")
-        settings = Settings(data_dir=tmp_path / "d")
-        assert run(["--data-dir", str(settings.data_dir), "topics", "--json"]) == exits.OK
-
-        # The broker hangs while a worker comes back: the worst time to ask it anything.
-        broker = _child(process.pid, "kafka.Kafka")
-        broker.suspend()
-        _child(process.pid, "surge").kill()
-        until(lambda: up_told("surge was killed by SIGKILL", 1))
-        SystemClock().sleep(STALL_S)
-        broker.resume()
-        until(lambda: up_told("surge is ready", 2))
-
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == exits.OK
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    left = subprocess.run(
-        ["pgrep", "-f", str(tmp_path / "d")],  # noqa: S607
-        capture_output=True, check=False,
-    )  # fmt: skip
-    assert left.stdout == b""
-
-
-def _child(parent: int, word: str) -> psutil.Process:
-    """The child with this word on its command line."""
-    return next(p for p in psutil.Process(parent).children() if word in p.cmdline())

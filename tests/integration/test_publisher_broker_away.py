@@ -19,7 +19,7 @@ from schemas.connections import KafkaConnection
 from tests.integration.source_records import in_order, make_topic, read_topic
 from tests.unit.producers.bureau_side import draft
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 CLOCK = SystemClock()
 BUREAUS = ("FR", "DE", "KE", "XP")

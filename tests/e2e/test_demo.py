@@ -1,0 +1,125 @@
+"""`liaison demo` and `liaison up` as a newcomer runs them, on a data directory of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.cli import exits
+from schemas.clock import Deadline, SystemClock
+
+pytestmark = pytest.mark.timeout(400)
+
+PROJECT = Path(__file__).parents[2]
+PATIENCE_S = 300.0
+STALL_S = 8.0
+LIST = PROJECT / "tests" / "unit" / "producers" / "un_list_sample.xml"
+TABLES = (
+    "Receipts: what became of it, by region",
+    "Refused, each kept in a dlq",
+    "Events by category and region",
+    "Two operations, from the reports of the countries that took part",
+    "1. Who reports what, in Arabic",
+    "2. Hits per million searches",
+    "3. Money in US dollars",
+    "4. What was taken back",
+    "5. Reporting lag by region",
+    "Surges: windows far above their own past",
+    "Processes",
+)
+
+
+@dataclass
+class Command:
+    """A `liaison` that runs, and what it has said so far."""
+
+    process: subprocess.Popen[bytes]
+    stdout: Path
+    stderr: Path
+
+    @property
+    def printed(self) -> str:
+        return self.stdout.read_text("utf-8")
+
+    @property
+    def told(self) -> str:
+        return self.stderr.read_text("utf-8")
+
+    def until(self, done: Callable[[], bool]) -> None:
+        clock = SystemClock()
+        deadline = Deadline.after(clock, PATIENCE_S)
+        while not done():
+            assert self.process.poll() is None, self.told
+            assert not deadline.expired(), self.told
+            clock.sleep(0.1)
+
+    def child(self, word: str) -> psutil.Process:
+        """The child with this word on its command line."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if word in child.cmdline())
+
+    def ends(self) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def liaison(data: Path, *arguments: str) -> Iterator[Command]:
+    """The command; it and all that it started are gone afterwards, or the test fails."""
+    name = arguments[0]
+    stdout, stderr = data.with_name(f"{name}.out"), data.with_name(f"{name}.err")
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", "--data-dir", str(data), *arguments],
+            cwd=PROJECT, stdout=out, stderr=err,
+        )  # fmt: skip
+    try:
+        yield Command(process, stdout, stderr)
+    finally:
+        process.kill()
+        process.wait()
+    left = subprocess.run(
+        ["pgrep", "-f", str(data)],  # noqa: S607
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert left.stdout == b""
+
+
+def test_the_demo_shows_everything_outlives_its_broker_and_leaves_a_stack_to_go_on_with(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "d"
+    small = ("--messages", "400", "--searches", "800", "--un-list", str(LIST), "--stay")
+    with liaison(data, "demo", *small) as demo:
+        demo.until(lambda: "The stack stays up" in demo.told)
+        places = [demo.printed.index(title) for title in TABLES]
+        assert places == sorted(places)
+        assert "cyber-scam-centres" in demo.printed[places[-2] :], "the planted surge"
+        assert re.search("[\u0600-\u06ff]{4}", demo.printed), "labels in Arabic"
+        assert "verify: no difference" in demo.told
+
+        # The broker hangs while a worker comes back: the worst time to ask it anything.
+        broker = demo.child("kafka.Kafka")
+        broker.suspend()
+        demo.child("surge").kill()
+        demo.until(lambda: "surge was killed by SIGKILL" in demo.told)
+        SystemClock().sleep(STALL_S)
+        broker.resume()
+        demo.until(lambda: demo.told.count("surge is ready") == 2)
+        assert demo.ends() == exits.OK
+
+    with liaison(data, "up", "--no-workers", "--json") as up:
+        up.until(lambda: up.printed.rstrip().endswith("}"))
+        assert json.loads(up.printed)["kafka"].startswith("127.0.0.1:")
+        assert up.ends() == exits.OK
