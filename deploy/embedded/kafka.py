@@ -129,7 +129,6 @@ def format_storage(place: KafkaPlace, java: JavaRuntime, classpath: str) -> None
             (
                 str(java.program),
                 *jvm_options(place.home, java, heap_mib=128),
-                "-XX:TieredStopAtLevel=1",
                 "-cp",
                 classpath,
                 "kafka.tools.StorageTool",

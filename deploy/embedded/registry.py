@@ -46,9 +46,6 @@ def registry_child(
         argv=(
             str(java.program),
             *jvm_options(place.home, java, heap_mib=_HEAP_MIB),
-            # It answers a few requests a minute: start-up time and memory are what counts.
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
             "-jar",
             str(registry_main(registry_home)),
         ),
