@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from schemas.connections import ClickHouseConnection
+from schemas.connections import ClickHouseConnection, RegistryConnection
 from schemas.errors import ConfigurationError
 
 __all__ = [
@@ -86,6 +87,26 @@ def _http_address(url: str, *forms: str) -> SplitResult:
     return parts
 
 
+def _without_login(parts: SplitResult, section: str) -> None:
+    """An address is printed and logged; a login in it would be, too."""
+    if parts.username or parts.password:
+        raise ValueError(
+            f"url holds a user name or password: give {section}.username and "
+            f"{section}.password instead"
+        )
+
+
+def _ca_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(f"ca_file {path} is not there: name the CA's PEM file")
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:  # an ssl.SSLError is one, too
+        raise ValueError(
+            f"ca_file {path} holds no certificate that can be read: name the CA's PEM file"
+        ) from None
+
+
 class KafkaSettings(_Section):
     """The broker. Without `bootstrap_servers` it is the embedded one."""
 
@@ -137,12 +158,49 @@ class RegistrySettings(_Section):
 
     url: str | None = None
     """`http://host:8081`; several registries that share their schemas with commas between."""
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        for url in () if self.url is None else self.url.split(","):
+        if self.url is None:
+            if self.username is not None or self.password is not None or self.ca_file is not None:
+                raise ValueError(
+                    "username, password and ca_file are for a registry outside, and no url is "
+                    "given: name registry.url, or leave them out"
+                )
+            return self
+        parts = [
             _http_address(url.strip(), "http://host:8081", "https://host:8081")
+            for url in self.url.split(",")
+        ]
+        for address in parts:
+            _without_login(address, "registry")
+        if (self.username is None) != (self.password is None):
+            raise ValueError(
+                "a login is username and password, and one of them is missing: set "
+                "LIAISON_REGISTRY__USERNAME and LIAISON_REGISTRY__PASSWORD, or leave both out"
+            )
+        if self.username is not None and ":" in self.username:
+            raise ValueError("username holds a colon, which HTTP's basic login can't carry")
+        if self.ca_file is not None:
+            if all(address.scheme == "http" for address in parts):
+                raise ValueError(
+                    "ca_file would not be used over http: write https://host:8081, or leave it out"
+                )
+            _ca_file(self.ca_file)
         return self
+
+    @property
+    def connection(self) -> RegistryConnection:
+        """The registry outside; ask only where one is named."""
+        return RegistryConnection(
+            self.url or "",
+            username=self.username,
+            password="" if self.password is None else self.password.get_secret_value(),
+            ca_file=self.ca_file,
+        )
 
 
 class ClickHouseSettings(_Section):
@@ -152,25 +210,32 @@ class ClickHouseSettings(_Section):
     """`http://host:8123` or `https://host:8443`."""
     username: str = "default"
     password: SecretStr = SecretStr("")
+    ca_file: Path | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.url is not None:
             forms = f"http://host:{_CLEAR_PORT}", f"https://host:{_TLS_PORT}"
             parts = _http_address(self.url, *forms)
-            if parts.username or parts.password:
-                raise ValueError(
-                    "url holds a user name or password: give clickhouse.username and "
-                    "clickhouse.password instead"
-                )
+            _without_login(parts, "clickhouse")
             if parts.path.strip("/"):
                 raise ValueError(
                     f"url has a path ({parts.path}), which would not be used: write {forms[0]} "
                     f"or {forms[1]}"
                 )
-        elif self.username != "default" or self.password.get_secret_value():
+            if self.ca_file is not None:
+                if parts.scheme == "http":
+                    raise ValueError(
+                        f"ca_file would not be used over http: write {forms[1]}, or leave it out"
+                    )
+                _ca_file(self.ca_file)
+        elif (
+            self.username != "default"
+            or self.password.get_secret_value()
+            or self.ca_file is not None
+        ):
             raise ValueError(
-                "username and password are for a ClickHouse outside, and no url is given: "
+                "username, password and ca_file are for a ClickHouse outside, and no url is given: "
                 "name clickhouse.url, or leave them out"
             )
         return self
@@ -187,6 +252,7 @@ class ClickHouseSettings(_Section):
             username=self.username,
             password=self.password.get_secret_value(),
             secure=secure,
+            ca_file=self.ca_file,
         )
 
 
@@ -219,8 +285,8 @@ class SecuritySettings(_Section):
                 f"ca_file would not be used under protocol {self.protocol}: "
                 "set protocol to SSL or SASL_SSL, or leave it out"
             )
-        if self.ca_file is not None and not self.ca_file.is_file():
-            raise ValueError(f"ca_file {self.ca_file} is not there: name the CA's PEM file")
+        if self.ca_file is not None:
+            _ca_file(self.ca_file)
         return self
 
     @property

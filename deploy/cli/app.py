@@ -137,6 +137,12 @@ def _of_clickhouse(error: Exception) -> LiaisonError | None:
     from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
     code = getattr(error, "code", None)
+    if "certificate verify failed" in str(error).lower():
+        return ConfigurationError(
+            f"{error}: the certificate is not trusted; name the PEM file of the authority that "
+            "signed it in clickhouse.ca_file",
+            code="clickhouse-certificate",
+        )
     if code in _NOT_LET_IN:
         return ConfigurationError(
             f"{error}: correct clickhouse.username and clickhouse.password, or grant the rights",
