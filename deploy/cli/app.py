@@ -95,7 +95,7 @@ def root(
 ) -> None:
     """Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse."""
     configure_logs(log_level)
-    context.obj = Session(config, data_dir)
+    context.obj = Session(config, data_dir, log_level)
 
 
 def run(arguments: Sequence[str]) -> int:
