@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.cli import exits
-from deploy.cli.printing import error_line, note, print_json, print_table, progress_bar
+from deploy.cli.printing import error_line, note, print_json, print_table, told_progress
 from deploy.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -82,14 +83,14 @@ def hand_over(
     receipts: list[Receipt] = []
     path = outbox_file(session.outbox_folder, f"{bureau}.{system}")
     with (
-        progress_bar("publishing", len(events)) as progress,
+        told_progress() as progress,
         open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as handover,
     ):
         publisher = handover.publisher(bureau, system)
         for start in range(0, len(events), _BATCH_EVENTS):
             receipts += publisher.publish_many(events[start : start + _BATCH_EVENTS])
-            progress(len(receipts))
-        handover.finish(timeout_s)
+            progress("publishing", len(receipts), len(events))
+        handover.finish(timeout_s, partial(progress, "sending"))
     return receipts
 
 
