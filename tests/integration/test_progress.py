@@ -100,7 +100,7 @@ def test_what_is_handed_over_is_shown_as_it_is_taken_and_as_it_is_sent(
 
 @pytest.mark.stack
 @pytest.mark.parametrize(
-    ("command", "stage"), [(("ledger",), "reading")], ids=str
+    ("command", "stage"), [(("ledger",), "reading"), (("dlq", "list"), "blocks")], ids=str
 )
 def test_reading_whole_topics_is_shown_and_is_no_part_of_the_json(
     command: tuple[str, ...], stage: str, stack: Stack
