@@ -45,7 +45,11 @@ _EPILOG = "Exit codes: " + "; ".join(f"{code} {text}" for code, text in exits.TA
 
 app = typer.Typer(
     name="liaison",
-    help="Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse.",
+    help="""Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse.
+
+    Example: [bold]liaison up[/], and in another terminal
+    [bold]liaison simulate --messages 5000[/] and [bold]liaison ledger[/]
+    """,
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
