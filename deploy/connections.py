@@ -45,7 +45,7 @@ def find_connections(settings: Settings) -> Connections:
         options = {**settings.kafka.options, **settings.security.options}
         return Connections(
             KafkaConnection(settings.kafka.bootstrap_servers, options),
-            RegistryConnection(settings.registry.url or ""),
+            settings.registry.connection,
             named,
         )
     addresses = DataDirectory(settings.data_dir).find_running()

@@ -80,19 +80,23 @@ class Handover:
         return found
 
     def finish(
-        self, timeout_s: float, progress: Callable[[int], None] = lambda pending: None
+        self, timeout_s: float, progress: Callable[[int, int], None] = lambda done, total: None
     ) -> None:
         """Wait until the broker has acknowledged everything.
+
+        `progress` is told how many of the records that wait now are acknowledged, and of how many.
 
         Raises:
             RetryableError: not in time; what waits stays in the outbox.
         """
         deadline = Deadline.after(self._clock, timeout_s)
+        waiting = self.outbox.pending()
         while True:
             pending = self.sender.drain(
                 Deadline.after(self._clock, min(_STEP_S, deadline.remaining()))
             )
-            progress(pending)
+            waiting = max(waiting, pending)
+            progress(waiting - pending, waiting)
             if not pending:
                 return
             if deadline.expired():

@@ -46,13 +46,17 @@ _FETCH_STEP = 10
 
 
 class RunningStack:
-    """A context manager; inside, the servers are up. `tell` gets lines for a person."""
+    """A context manager; inside, the servers are up. `tell` gets lines for a person.
+
+    Workers are processes of their own: `config` and `log_level` are handed on to them.
+    """
 
     def __init__(
         self,
         settings: Settings,
         *,
         config: Path | None = None,
+        log_level: str = "info",
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         if not settings.kafka.is_embedded:
@@ -64,6 +68,7 @@ class RunningStack:
             )
         self.settings = settings
         self._config = config
+        self._log_level = log_level
         self._tell = tell
         self._stack = EmbeddedStack(
             settings.data_dir,
@@ -118,7 +123,12 @@ class RunningStack:
     def worker(self, name: str) -> Child:
         """A worker as the supervisor takes it."""
         ready_file = self._stack.directory.folder("ready") / name
-        arguments = worker_arguments(name, data_dir=self.settings.data_dir, config=self._config)
+        arguments = worker_arguments(
+            name,
+            data_dir=self.settings.data_dir,
+            config=self._config,
+            log_level=self._log_level,
+        )
         return self._stack.worker(
             name,
             [*arguments, "--ready-file", str(ready_file)],
@@ -155,9 +165,11 @@ class RunningStack:
             self._tell(f"fetched {fetched.files_done} of {fetched.files_total} files (once only)")
 
 
-def worker_arguments(name: str, *, data_dir: Path, config: Path | None = None) -> list[str]:
+def worker_arguments(
+    name: str, *, data_dir: Path, config: Path | None = None, log_level: str = "info"
+) -> list[str]:
     """The command line of a worker over the stack of this data directory."""
-    chosen = ["--data-dir", str(data_dir.absolute())]
+    chosen = ["--data-dir", str(data_dir.absolute()), "--log-level", log_level]
     if config is not None:
         chosen += ["--config", str(config.absolute())]
     return [sys.executable, "-m", "deploy.cli", *chosen, *WORKERS[name]]

@@ -7,6 +7,7 @@ what an earlier command began.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from deploy.cli.session import Session
@@ -72,9 +73,11 @@ def import_un_list(
     timeout_s: float,
     max_recall_share: float = MAX_RECALL_SHARE,
     state_lost: bool = False,
-    progress: Callable[[int], None] = lambda _entries: None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> ImportReport:
     """Publish the list as notices of XP and wait for the broker.
+
+    `progress` is told the stage, how much of it is done, and of how much.
 
     With `state_lost` an outbox that knows of imports is no reason to refuse an empty state.
 
@@ -101,7 +104,7 @@ def import_un_list(
             publish,
             max_recall_share=max_recall_share,
             handed_over=0 if state_lost else sent,
-            progress=lambda done, _total: progress(done),
+            progress=partial(progress, "notices"),
         )
-        handover.finish(timeout_s)
+        handover.finish(timeout_s, partial(progress, "sending"))
     return report

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
@@ -68,9 +69,26 @@ class KafkaConnection:
 
 @dataclass(frozen=True, slots=True)
 class RegistryConnection:
-    """A schema registry with Confluent's HTTP interface."""
+    """A schema registry with Confluent's HTTP interface.
+
+    Several that share their schemas are written with commas between; the login is for all of them.
+    """
 
     url: str
+    username: str | None = None
+    password: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    """Whose certificates are trusted over https; those of the public authorities unless given."""
+
+    def client_config(self, **extra: Any) -> dict[str, Any]:
+        """A configuration for the registry's client; names as in `KafkaConnection`."""
+        config: dict[str, Any] = {"url": self.url}
+        if self.username is not None:
+            config["basic.auth.user.info"] = f"{self.username}:{self.password}"
+        if self.ca_file is not None:
+            config["ssl.ca.location"] = str(self.ca_file)
+        config.update({name.replace("_", "."): value for name, value in extra.items()})
+        return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +98,10 @@ class ClickHouseConnection:
     host: str
     port: int
     username: str = "default"
-    password: str = ""
+    password: str = field(default="", repr=False)
     secure: bool = False
+    ca_file: Path | None = None
+    """Whose certificates are trusted over https; those of the public authorities unless given."""
 
     def client(self, **options: Any) -> Client:
         """A new client; the caller closes it."""
@@ -91,6 +111,7 @@ class ClickHouseConnection:
             username=self.username,
             password=self.password,
             secure=self.secure,
+            ca_cert=None if self.ca_file is None else str(self.ca_file),
             autogenerate_session_id=False,
             **options,
         )

@@ -6,6 +6,7 @@ FULL_TRANSITIVE, which the compatibility gate in the tests checks before, and mo
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -28,6 +29,7 @@ _Answer = TypeVar("_Answer")
 COMPATIBILITY = "FULL_TRANSITIVE"
 _WORKERS = 8
 _NOT_FOUND = 404
+_NOT_LET_IN = (401, 403)
 _REGISTER_TIMEOUT_S = 20
 _LOOK_UP_TIMEOUT_S = 5
 _RETRY_WAIT_MS = 200
@@ -100,7 +102,7 @@ def _client(connection: RegistryConnection, timeout_s: int) -> SchemaRegistryCli
     """One for all threads: making a client costs more than asking."""
     try:
         return SchemaRegistryClient(
-            {"url": connection.url, "timeout": timeout_s, "retries.wait.ms": _RETRY_WAIT_MS}
+            connection.client_config(timeout=timeout_s, retries_wait_ms=_RETRY_WAIT_MS)
         )
     except ValueError as error:
         raise _no_registry(connection, error) from error
@@ -124,6 +126,14 @@ def _ask(connection: RegistryConnection, name: str, ask: Callable[[], _Answer]) 
             raise RetryableError(
                 f"the registry at {connection.url} failed: {error}", code="registry-away"
             ) from error
+        if error.http_status_code in _NOT_LET_IN:
+            who = "without a login" if connection.username is None else f"{connection.username!r}"
+            raise ConfigurationError(
+                f"the registry at {connection.url} does not let us in ({who}; HTTP "
+                f"{error.http_status_code}): correct registry.username and registry.password, or "
+                "grant the rights",
+                code="registry-rights",
+            ) from error
         if error.error_code == SchemaRegistryError.UNKNOWN:
             raise _no_registry(connection, error) from error
         if error.http_status_code == _NOT_FOUND:
@@ -137,10 +147,26 @@ def _ask(connection: RegistryConnection, name: str, ask: Callable[[], _Answer]) 
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError, TypeError) as error:
         raise _no_registry(connection, error) from error
     except httpx2.HTTPError as error:
+        if _is_untrusted(error):
+            raise ConfigurationError(
+                f"the certificate of the registry at {connection.url} is not trusted ({error}): "
+                "name the PEM file of the authority that signed it in registry.ca_file",
+                code="registry-certificate",
+            ) from error
         raise RetryableError(
             f"the registry at {connection.url} cannot be reached ({error}): is it running?",
             code="registry-away",
         ) from error
+
+
+def _is_untrusted(error: BaseException) -> bool:
+    """Whether it came from a certificate that could not be verified."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _no_registry(connection: RegistryConnection, error: Exception) -> ConfigurationError:

@@ -45,7 +45,11 @@ _EPILOG = "Exit codes: " + "; ".join(f"{code} {text}" for code, text in exits.TA
 
 app = typer.Typer(
     name="liaison",
-    help="Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse.",
+    help="""Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse.
+
+    Example: [bold]liaison up[/], and in another terminal
+    [bold]liaison simulate --messages 5000[/] and [bold]liaison ledger[/]
+    """,
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -95,7 +99,7 @@ def root(
 ) -> None:
     """Police intelligence as a stream of events: bureau → Kafka → desk and ClickHouse."""
     configure_logs(log_level)
-    context.obj = Session(config, data_dir)
+    context.obj = Session(config, data_dir, log_level)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -137,6 +141,12 @@ def _of_clickhouse(error: Exception) -> LiaisonError | None:
     from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
     code = getattr(error, "code", None)
+    if "certificate verify failed" in str(error).lower():
+        return ConfigurationError(
+            f"{error}: the certificate is not trusted; name the PEM file of the authority that "
+            "signed it in clickhouse.ca_file",
+            code="clickhouse-certificate",
+        )
     if code in _NOT_LET_IN:
         return ConfigurationError(
             f"{error}: correct clickhouse.username and clickhouse.password, or grant the rights",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli import exits
 from deploy.cli.printing import time_text
 from deploy.cli.session import session_of
 
@@ -146,7 +145,7 @@ def tail(
         line_of=format_item if as_jsonl else _line,
     )
     if ended != EXIT_OK:
-        raise typer.Exit(exits.DIFFERENCE)
+        raise typer.Exit(ended)
 
 
 def duration_ms(text: str) -> int:

@@ -2,25 +2,27 @@
 
 A record's place is written `dlq.europe/0/12`: topic, partition, offset. A replay sends the very
 bytes to the partition that they came from; the router moves the number from refused to accepted
-once, so a replay done twice is harmless. A record that is kept in part only, and one that was
-counted all the same, are never replayed.
+once, so a replay done twice is harmless. A block that ClickHouse refused (`dlq.blocks`) is landed
+there under the token it had, and only while its refusal stands: once, too. A record that is kept in
+part only, and one that was counted all the same, are never replayed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.cli import exits
 from deploy.cli.ledger import region_option
-from deploy.cli.printing import note, print_json, print_table, time_text
+from deploy.cli.printing import note, print_json, print_table, time_text, told_progress
 from deploy.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from schemas.connections import KafkaConnection
+    from schemas.connections import ClickHouseConnection, KafkaConnection
     from schemas.headers import Refusal
     from stream_apps.engine import Consumed
 
@@ -32,11 +34,40 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 _SENT_WITHIN_S = 30.0
+_STEP_S = 0.1
+
+Told = Callable[[str, int, int], None]
+Found = list[tuple["Consumed", "Refusal"]]
+
+
+def _known_code(value: str | None) -> str | None:
+    """A code that a record may be refused with, checked while the command line is read."""
+    if value is None:
+        return None
+    from sinks.clickhouse import BLOCK_REFUSED
+    from stream_apps.router.refusals import CODES
+
+    known = [*CODES, BLOCK_REFUSED]
+    if value not in known:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
+    return value
+
+
+def _known_disposition(value: str | None) -> str | None:
+    from schemas.headers import Disposition
+
+    known = [item.value for item in Disposition]
+    if value is not None and value not in known:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
+    return value
+
 
 Region = Annotated[
     str | None, typer.Option(callback=region_option, help="Only this region's queue.")
 ]
-Code = Annotated[str | None, typer.Option(help="Only refusals with this code.")]
+Code = Annotated[
+    str | None, typer.Option(callback=_known_code, help="Only refusals with this code.")
+]
 
 
 @app.command("list")
@@ -45,20 +76,27 @@ def list_refused(
     region: Region = None,
     code: Code = None,
     disposition: Annotated[
-        str | None, typer.Option(help="rejected (the sender must act) or quarantined (you must).")
+        str | None,
+        typer.Option(
+            callback=_known_disposition,
+            help="rejected (the sender must act) or quarantined (you must).",
+        ),
     ] = None,
     summary: Annotated[bool, typer.Option(help="Counts by code, not records.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """List refused records with their reasons.
+    """List refused records with their reasons; without --region, the blocks that ClickHouse refused
+    too.
 
     Example: [bold]liaison dlq list --code no-reader --json[/]
     """
-    found = [
-        (record, refusal)
-        for record, refusal in _refused(session_of(context), region, code)
-        if disposition is None or refusal.disposition == disposition
-    ]
+    session = session_of(context)
+    with told_progress() as told:
+        found = [
+            (record, refusal)
+            for record, refusal in _refused(session, region, code, told)
+            if disposition is None or refusal.disposition == disposition
+        ]
     if summary:
         counts = Counter((refusal.disposition.value, refusal.code) for _, refusal in found)
         rows = [(kind, name, n) for (kind, name), n in sorted(counts.items())]
@@ -75,8 +113,7 @@ def list_refused(
             ("place", "recorded", "bureau", "disposition", "code", "reason"),
             [
                 (
-                    _place(record), time_text(refusal.timestamp_ms),
-                    (record.key or b"").decode("ascii", "replace"),
+                    _place(record), time_text(refusal.timestamp_ms), _bureau(record),
                     refusal.disposition.value, refusal.code, refusal.reason,
                 )
                 for record, refusal in found
@@ -129,6 +166,8 @@ def replay(
 ) -> None:
     """Put refused records back where they came from, once their reason is gone.
 
+    A block of dlq.blocks is landed in ClickHouse; `liaison verify` no longer counts it as refused.
+
     Example: [bold]liaison dlq replay dlq.europe/0/12[/], or all of a kind:
     [bold]liaison dlq replay --code unknown-schema[/]
     """
@@ -137,40 +176,68 @@ def replay(
     if bool(places) == bool(region or code):
         raise typer.BadParameter("name records, or --region/--code for all such, and not both")
     session = session_of(context)
-    if places:
-        records = [_at(session, place) for place in places]
-        found = [(record, read_refusal(record.headers)) for record in records]
-    else:
-        found = [(r, why) for r, why in _refused(session, region, code) if not _hindrance(why)]
-    sent = _replay(session.connections.kafka, found)
+    with told_progress() as told:
+        if places:
+            records = [_at(session, place) for place in places]
+            found = [(record, read_refusal(record.headers)) for record in records]
+        else:
+            refused = _refused(session, region, code, told)
+            found = [(record, why) for record, why in refused if not _hindrance(why)]
+        sent = _replay(session, found, told)
     if as_json:
         print_json(sent)
     else:
         print_table(("place", "sent to"), [(s["place"], s["sent_to"]) for s in sent])
-        note(f"{len(sent)} sent; `liaison ledger` shows what the router makes of them")
+        note(f"{len(sent)} sent; `liaison ledger` and `liaison verify` show what became of them")
     if not sent:
         note("nothing to replay")
         raise typer.Exit(exits.DIFFERENCE)
 
 
-def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> list[dict[str, str]]:
-    from confluent_kafka import Producer
-
-    from schemas.errors import PermanentError, RetryableError
-    from schemas.headers import replay_headers
+def _replay(session: Session, found: Found, told: Told) -> list[dict[str, str]]:
+    from schemas.errors import PermanentError
     from schemas.topics import DLQ_BLOCKS
 
-    if any(record.topic == DLQ_BLOCKS for record, _ in found):
-        raise PermanentError(
-            f"{DLQ_BLOCKS} holds blocks that ClickHouse refused: mend the table or the loader; "
-            "they are loaded again by rebuilding from fact-blocks, not by a replay",
-            code="not-replayable",
-        )
     hindered = [
         f"{_place(record)}: {hindrance}" for record, why in found if (hindrance := _hindrance(why))
     ]
     if hindered:
         raise PermanentError("; ".join(hindered), code="not-replayable")
+    blocks = [(record, why) for record, why in found if record.topic == DLQ_BLOCKS]
+    others = [(record, why) for record, why in found if record.topic != DLQ_BLOCKS]
+    sent = _send(session.connections.kafka, others, told) if others else []
+    if blocks:
+        sent += _land(session.connections.clickhouse, blocks, told)
+    return sent
+
+
+def _land(at: ClickHouseConnection, found: Found, told: Told) -> list[dict[str, str]]:
+    """Refused blocks into ClickHouse, each once."""
+    from schemas.clock import SystemClock
+    from sinks.clickhouse import BlockLander
+
+    landed = []
+    client = at.client()
+    try:
+        lander = BlockLander(client, SystemClock())
+        for number, (record, refusal) in enumerate(found, start=1):
+            is_new = lander.land_refused(refusal.partition, refusal.offset, record.value or b"")
+            sent_to = "raw.facts" if is_new else "nowhere: it is in already"
+            landed.append({"place": _place(record), "sent_to": sent_to})
+            told("landing", number, len(found))
+    finally:
+        client.close()
+    return landed
+
+
+def _send(kafka: KafkaConnection, found: Found, told: Told) -> list[dict[str, str]]:
+    """Refused records to the partitions that they came from."""
+    from confluent_kafka import Producer
+
+    from schemas.clock import Deadline, SystemClock
+    from schemas.errors import RetryableError
+    from schemas.headers import replay_headers
+
     producer = Producer(kafka.producer_config())
     failed: list[str] = []
     for record, refusal in found:
@@ -189,7 +256,9 @@ def _replay(kafka: KafkaConnection, found: list[tuple[Consumed, Refusal]]) -> li
             on_delivery=delivered,
         )
         producer.poll(0)
-    left = producer.flush(_SENT_WITHIN_S)
+    deadline = Deadline.after(SystemClock(), _SENT_WITHIN_S)
+    while (left := producer.flush(_STEP_S)) and not deadline.expired():
+        told("sending", len(found) - left, len(found))
     if left or failed:
         raise RetryableError(
             f"{left + len(failed)} of {len(found)} records were not taken "
@@ -220,24 +289,45 @@ def _hindrance(refusal: Refusal) -> str:
 
 
 def _refused(
-    session: Session, region: str | None, code: str | None
+    session: Session, region: str | None, code: str | None, told: Told
 ) -> Iterator[tuple[Consumed, Refusal]]:
-    from schemas.clock import SystemClock
+    """Refused records; without a region, the blocks that ClickHouse refused too."""
     from schemas.headers import read_refusal
     from schemas.topics import SOURCE_REGIONS, dlq_topic
-    from stream_apps.engine import read_topics
 
     queues = [dlq_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
-    for record in read_topics(session.connections.kafka, queues, SystemClock()):
+    for record in _queued(session.connections.kafka, queues, told, blocks=region is None):
         refusal = read_refusal(record.headers)
         if code is None or refusal.code == code:
             yield record, refusal
 
 
+def _queued(
+    kafka: KafkaConnection, queues: list[str], told: Told, *, blocks: bool
+) -> Iterator[Consumed]:
+    from schemas.clock import SystemClock
+    from schemas.errors import ConfigurationError
+    from schemas.topics import DLQ_BLOCKS
+    from stream_apps.engine import read_topics
+
+    clock = SystemClock()
+    yield from read_topics(kafka, queues, clock, progress=partial(told, "reading"))
+    if blocks:
+        try:
+            found = read_topics(kafka, [DLQ_BLOCKS], clock, progress=partial(told, "blocks"))
+        except ConfigurationError as error:
+            if error.code != "no-topic":
+                raise
+            # An auditor may read the other queues and not this one.
+            note(f"refused blocks are left out: this user sees no topic {DLQ_BLOCKS}")
+            return
+        yield from found
+
+
 def _described(record: Consumed, refusal: Refusal) -> dict[str, Any]:
     return {
         "place": _place(record),
-        "bureau": (record.key or b"").decode("ascii", "replace"),
+        "bureau": _bureau(record),
         "disposition": refusal.disposition.value,
         "code": refusal.code,
         "reason": refusal.reason,
@@ -259,6 +349,13 @@ def _decoded(session: Session, value: bytes | None) -> dict[str, Any] | None:
         return wire.decode(schema.parsed, value or b"", offset=wire.FRAME_BYTES)
     except (wire.WireError, KeyError):
         return None
+
+
+def _bureau(record: Consumed) -> str:
+    """Whose record it is, by its key; a block is nobody's."""
+    from schemas.topics import DLQ_BLOCKS
+
+    return "" if record.topic == DLQ_BLOCKS else (record.key or b"").decode("ascii", "replace")
 
 
 def _place(record: Consumed) -> str:

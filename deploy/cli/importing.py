@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import exits
-from deploy.cli.printing import note, print_json, print_table, progress_bar
+from deploy.cli.printing import note, print_json, print_table, told_progress
 from deploy.cli.session import session_of
 
 __all__ = ["app"]
@@ -60,7 +60,7 @@ def un_list(
     from producers.un_list import MAX_RECALL_SHARE
 
     session = session_of(context)
-    with progress_bar("notices") as progress:
+    with told_progress() as progress:
         report = import_un_list(
             session,
             file,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.printing import print_json, print_table, time_text
+from deploy.cli.printing import print_json, print_table, time_text, told_progress
 from deploy.cli.session import session_of
 
 __all__ = ["ledger", "region_option"]
@@ -52,15 +53,16 @@ def ledger(
     ids = session.schema_ids()
     newest: dict[bytes, dict[str, Any]] = {}
     topics = [ledger_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
-    for record in read_topics(kafka, topics, SystemClock()):
-        key, value = record.key or b"", record.value
-        if value is None:
-            newest.pop(key, None)
-            continue
-        schema = ids.by_id[wire.schema_id_of(value)]
-        entry = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
-        if bureau is None or entry["bureau"] == bureau:
-            newest[key] = entry
+    with told_progress() as told:
+        for record in read_topics(kafka, topics, SystemClock(), progress=partial(told, "reading")):
+            key, value = record.key or b"", record.value
+            if value is None:
+                newest.pop(key, None)
+                continue
+            schema = ids.by_id[wire.schema_id_of(value)]
+            entry = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
+            if bureau is None or entry["bureau"] == bureau:
+                newest[key] = entry
     entries = sorted(
         newest.values(), key=lambda e: (e["bureau"], e["system"], e["lane"], e["epoch"])
     )

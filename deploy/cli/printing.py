@@ -119,6 +119,8 @@ def told_progress() -> Iterator[Callable[[str, int, int], None]]:
     ) as progress:
 
         def tell(stage: str, done: int, total: int) -> None:
+            if not total:  # a stage without work is none
+                return
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage, total=total)
             progress.update(tasks[stage], completed=done, total=total)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from deploy.cli import exits
-from deploy.cli.printing import error_line, note, print_json, print_table, progress_bar
+from deploy.cli.printing import error_line, note, print_json, print_table, told_progress
 from deploy.cli.session import Session, session_of
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
     from producers import Receipt
     from schemas.models import Event
 
@@ -82,14 +86,14 @@ def hand_over(
     receipts: list[Receipt] = []
     path = outbox_file(session.outbox_folder, f"{bureau}.{system}")
     with (
-        progress_bar("publishing", len(events)) as progress,
+        told_progress() as progress,
         open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as handover,
     ):
         publisher = handover.publisher(bureau, system)
         for start in range(0, len(events), _BATCH_EVENTS):
             receipts += publisher.publish_many(events[start : start + _BATCH_EVENTS])
-            progress(len(receipts))
-        handover.finish(timeout_s)
+            progress("publishing", len(receipts), len(events))
+        handover.finish(timeout_s, partial(progress, "sending"))
     return receipts
 
 
@@ -113,7 +117,7 @@ def parse_events(lines: Iterable[bytes]) -> tuple[list[Event], list[tuple[int, s
                 raise TypeError(f"kind {kind!r} is none of {', '.join(MODELS)}")
             events.append(MODELS[kind].model_validate_json(json.dumps(fields)))
         except ValidationError as error:
-            wrong.append((number, in_words(error)))
+            wrong.append((number, in_words(error, MODELS[kind])))
         except RecursionError:
             wrong.append((number, "it is nested too deeply"))
         except (ValueError, TypeError) as error:
@@ -160,11 +164,34 @@ def _lines(file: Path) -> list[bytes]:
         ) from error
 
 
-def in_words(error: Any) -> str:
+def in_words(error: ValidationError, model: type[BaseModel]) -> str:
+    """All that is wrong with the fields of a model, on one line, and what is allowed."""
     told = []
     for item in error.errors(include_url=False):
         place = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = _unknown_field(model, item["loc"])
         given = "" if item["type"] in ("missing", "value_error") else f" (given: {item['input']!r})"
         told.append(f"{place}: {message}{given}" if place else f"{message}{given}")
     return "; ".join(told)
+
+
+def _unknown_field(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        model = (_model_in(field.annotation) if field is not None else None) or model
+    fields = list(model.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), fields)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(fields)}"
+    return f"no such field; {hint}"
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, alone, optionally or in a list."""
+    from pydantic import BaseModel
+
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in found if model is not None), None)

@@ -70,7 +70,7 @@ def recall(
         )
     except ValidationError as error:
         raise PermanentError(
-            f"this recall is refused: {in_words(error)}", code="bad-event"
+            f"this recall is refused: {in_words(error, Recall)}", code="bad-event"
         ) from error
     receipts = hand_over(session_of(context), bureau, system, [event], timeout_s=timeout_s)
     print_receipts(receipts, as_json=as_json)

@@ -25,6 +25,7 @@ class Session:
 
     config: Path | None = None
     data_dir: Path | None = None
+    log_level: str = "info"
     _settings: Settings | None = None
     _connections: Connections | None = None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.printing import note, print_json, print_table
+from deploy.cli.printing import note, print_json, print_table, told_progress
 from deploy.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,15 @@ def up(
     from deploy.embedded import interruptible
     from deploy.running import RunningStack
 
-    settings = session_of(context).settings
-    with interruptible(), RunningStack(settings, tell=note) as stack:
-        stack.provision()
+    session = session_of(context)
+    with (
+        interruptible(),
+        RunningStack(
+            session.settings, config=session.config, log_level=session.log_level, tell=note
+        ) as stack,
+    ):
+        with told_progress() as told:
+            stack.provision(told)
         if workers:
             stack.start_workers()
         if as_json:

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import psutil
 from clickhouse_connect.driver.client import Client
 
-from deploy.cli.printing import note, print_table, progress_bar, told_progress
+from deploy.cli.printing import note, print_table, told_progress
 from deploy.cli.session import Session
 from deploy.cli.up import addresses_table
 from deploy.demo.queries import EXAMPLES, OPERATIONS, REGIONS_AND_CATEGORIES, Question
@@ -117,11 +118,17 @@ def _publish(
         open_handover(
             simulator_outbox(session), kafka, session.outbox_schema_ids(), clock
         ) as handover,
-        progress_bar("events", messages + searches) as bar,
+        told_progress() as told,
     ):
         begin_s = clock.monotonic_s()
         items: Iterator[Item] = chain(operation_reports(reference), simulator)
-        played = play_traffic(items, handover, kafka, batch_events=_BATCH_EVENTS, progress=bar)
+        played = play_traffic(
+            items,
+            handover,
+            kafka,
+            batch_events=_BATCH_EVENTS,
+            progress=lambda done: told("events", done, messages + searches),
+        )
         spent_s = clock.monotonic_s() - begin_s
         print_table(
             ("handed over", "events"),
@@ -132,11 +139,12 @@ def _publish(
         )
         with stages.stage("a wave of scam-centre reports in one region"):
             burst(handover, reference, clock, window_s=_WINDOW_S)
-            handover.finish(_SEND_S)
+            handover.finish(_SEND_S, partial(told, "sending"))
 
 
 def _import_un_list(session: Session, file: Path) -> None:
-    report = import_un_list(session, file, timeout_s=_SEND_S)
+    with told_progress() as told:
+        report = import_un_list(session, file, timeout_s=_SEND_S, progress=told)
     note(
         f"  {report.new} new, {report.corrections} corrected, {report.recalls} recalled, "
         f"{report.unchanged} unchanged, {len(report.unmapped)} not mapped"

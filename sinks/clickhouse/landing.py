@@ -34,6 +34,8 @@ from sinks.clickhouse.strikes import (
 __all__ = ["BlockLander", "Landed"]
 
 _IDS_A_QUERY = 1000
+_TOKEN_LIVES_INSERTS = 5000
+"""ClickHouse keeps the tokens of the last 10,000 parts."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,38 +71,95 @@ class BlockLander:
 
     def land(self, position: BlockPosition, value: bytes) -> Landed:
         """Insert a block, strike what it recalls or what recalls it, move the mark."""
-        where = f"block {position.token}"
-        try:
-            summary = self._client.raw_insert(
-                "",  # the statement stands in front of the data
-                insert_block=statements.insert_block_sql(position, self._own_columns).encode()
-                + b"\n"
-                + value,
-                fmt="Avro",
-            )
-        except ClickHouseError as error:
-            raise explain(error, where) from error
-        with _explained(where):
+        written = self._insert_rows(
+            position, statements.insert_block_sql(position, self._own_columns), value
+        )
+        with _explained(f"block {position.token}"):
             struck = self._strike(position)
             self._move_mark(position)
-        return Landed(summary.written_rows, struck)
+        return Landed(written, struck)
 
     def put_aside(self, position: BlockPosition, refusal: PermanentError) -> None:
         """Book a block that is in dlq.blocks instead, and go past it."""
         with _explained(f"block {position.token}"):
-            self._insert(
-                "raw.refused_blocks",
-                {
-                    "topic_id": position.topic_id,
-                    "block_partition": position.partition,
-                    "block_offset": position.offset,
-                    "code": refusal.code,
-                    "reason": str(refusal)[:4000],
-                    "refused_at": self._now(),
-                    "resolved": False,
-                },
-            )
+            self._book_refusal(position, refusal.code, str(refusal), resolved=False)
             self._move_mark(position)
+
+    def land_refused(self, partition: int, offset: int, value: bytes) -> bool:
+        """Land a block that was put aside, and book that it is in; False if it was in already.
+
+        Safe to repeat, whatever died in between: the rows go in under the block's own token, and
+        only while its refusal stands. Where an earlier attempt left rows so long ago that the
+        token may be forgotten, nothing is done.
+
+        Raises:
+            PermanentError: it is refused again, was never refused, or can't be told from another.
+            RetryableError: the same call may succeed later.
+        """
+        where = f"block {partition}/{offset}"
+        with _explained(where):
+            found = self._client.query(statements.refused_block_sql(partition, offset)).result_rows
+        if len(found) != 1:
+            known = "no refused block" if not found else f"{len(found)} topics' refused blocks"
+            raise PermanentError(
+                f"ClickHouse knows of {known} at {where}: is this the ClickHouse that refused it, "
+                "and the topic that it was loaded from?",
+                code="not-replayable",
+            )
+        ((topic_id, code, resolved),) = found
+        if resolved:
+            return False
+        position = BlockPosition(topic_id, partition, offset)
+        self._repairable(position)
+        self._insert_rows(position, statements.repair_block_sql(position, self._own_columns), value)
+        with _explained(where):
+            self._strike(position)
+            self._book_refusal(position, str(code), "in by a replay", resolved=True)
+        return True
+
+    def _repairable(self, position: BlockPosition) -> None:
+        """Whether the token does what it must: the loader is past the block, no rows are old."""
+        where = f"block {position.token}"
+        if self.marks(position.topic_id).get(position.partition, -1) < position.offset:
+            raise RetryableError(
+                f"{where}: the loader has not gone past it yet: let it run, then try again",
+                code="loader-behind",
+            )
+        with _explained(where):
+            since = self._client.query(statements.inserts_since_sql(position)).result_rows
+        if since and (since[0][0] is None or int(since[0][0]) > _TOKEN_LIVES_INSERTS):
+            raise PermanentError(
+                f"{where}: an earlier replay broke off after its rows were in, too long ago to "
+                "tell whether the rollups have them: build ClickHouse anew from fact-blocks",
+                code="not-replayable",
+            )
+
+    def _insert_rows(self, position: BlockPosition, statement: str, value: bytes) -> int:
+        try:
+            summary = self._client.raw_insert(
+                "",  # the statement stands in front of the data
+                insert_block=statement.encode() + b"\n" + value,
+                fmt="Avro",
+            )
+        except ClickHouseError as error:
+            raise explain(error, f"block {position.token}") from error
+        return summary.written_rows
+
+    def _book_refusal(
+        self, position: BlockPosition, code: str, reason: str, *, resolved: bool
+    ) -> None:
+        self._insert(
+            "raw.refused_blocks",
+            {
+                "topic_id": position.topic_id,
+                "block_partition": position.partition,
+                "block_offset": position.offset,
+                "code": code,
+                "reason": reason[:4000],
+                "refused_at": self._now(),
+                "resolved": resolved,
+            },
+        )
 
     def _strike(self, position: BlockPosition) -> int:
         recalls = [

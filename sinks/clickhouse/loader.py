@@ -190,7 +190,8 @@ class Loader:
             block=position.token,
             code=refusal.code,
             error=str(refusal),
-            remedy=f"see {self._settings.refused_topic}; `liaison verify` fails until it is in",
+            remedy=f"see {self._settings.refused_topic}; once its reason is gone, "
+            "`liaison dlq replay` lands it; `liaison verify` fails until it is in",
         )
         headers: list[tuple[str, str | bytes | None]] = []
         headers += refusal_headers(

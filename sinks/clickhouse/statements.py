@@ -19,6 +19,7 @@ __all__ = [
     "block_facts_sql",
     "book_chunk_sql",
     "candidate_facts_sql",
+    "inserts_since_sql",
     "insert_block_sql",
     "insert_chunk_sql",
     "last_chunk_sql",
@@ -27,6 +28,8 @@ __all__ = [
     "plan_chunk_sql",
     "planned_strike",
     "recalls_sql",
+    "refused_block_sql",
+    "repair_block_sql",
     "struck_sql",
 ]
 
@@ -87,6 +90,34 @@ def insert_block_sql(position: BlockPosition, columns: Sequence[tuple[str, str]]
     The measures' arrays are compared here: a rollup that fails on them would do so after raw.facts
     already has the rows.
     """
+    return _insert_block(position, columns, f"{position.offset} > ({_mark_sql(position)})")
+
+
+def repair_block_sql(position: BlockPosition, columns: Sequence[tuple[str, str]]) -> str:
+    """A block that was refused, under the same token as ever: only while its refusal stands.
+
+    The loader must be past it, or it would land the block, too.
+    """
+    stands = (
+        "(SELECT count() > 0 AND countIf(resolved) = 0 FROM raw.refused_blocks "
+        f"WHERE topic_id = {literal(position.topic_id)} "
+        f"AND block_partition = {position.partition} AND block_offset = {position.offset})"
+    )
+    return _insert_block(
+        position, columns, f"{stands} AND {position.offset} <= ({_mark_sql(position)})"
+    )
+
+
+def _mark_sql(position: BlockPosition) -> str:
+    return (
+        "SELECT if(count() = 0, -1, max(block_offset)) FROM raw.high_water "
+        f"WHERE topic_id = {literal(position.topic_id)} AND block_partition = {position.partition}"
+    )
+
+
+def _insert_block(
+    position: BlockPosition, columns: Sequence[tuple[str, str]], taken_if: str
+) -> str:
     names = [name for name, _ in columns]
     structure = ", ".join(f"{name} {kind}" for name, kind in columns)
     arrays = [
@@ -97,9 +128,7 @@ def insert_block_sql(position: BlockPosition, columns: Sequence[tuple[str, str]]
         f"INSERT INTO raw.facts ({', '.join((*names, *BLOCK_COLUMNS))})\n"
         f"SELECT {', '.join(names)}, {position.partition}, {position.offset}\n"
         f"FROM input({literal(structure)})\n"
-        f"WHERE {position.offset} > (SELECT if(count() = 0, -1, max(block_offset)) "
-        f"FROM raw.high_water WHERE topic_id = {literal(position.topic_id)} "
-        f"AND block_partition = {position.partition})\n"
+        f"WHERE {taken_if}\n"
         f"AND throwIf({uneven}, 'measures and their values differ in number') = 0\n"
         f"{_settings(position.token)}\n"
         "FORMAT Avro"
@@ -111,6 +140,31 @@ def marks_sql(topic_id: str) -> str:
     return (
         "SELECT block_partition, max(block_offset) FROM raw.high_water "
         f"WHERE topic_id = {literal(topic_id)} GROUP BY block_partition"
+    )
+
+
+def refused_block_sql(partition: int, offset: int) -> str:
+    """The topics that a block at this place was refused of, the code, and whether it is in now."""
+    return (
+        "SELECT topic_id, any(code), max(resolved) FROM raw.refused_blocks "
+        f"WHERE block_partition = {partition} AND block_offset = {offset} GROUP BY topic_id"
+    )
+
+
+def inserts_since_sql(position: BlockPosition) -> str:
+    """How many parts raw.facts got since this block's rows, at most; no row if it has none.
+
+    NULL where the engine counts parts otherwise.
+    """
+    parts = "FROM system.parts WHERE database = 'raw' AND table = 'facts'"
+    rows = (
+        f"FROM raw.facts WHERE block_partition = {position.partition} "
+        f"AND block_offset = {position.offset} AND sign = 1"
+    )
+    return (
+        "SELECT if(any(engine) = 'MergeTree', "
+        f"(SELECT max(max_block_number) {parts}) - min(min_block_number), NULL) "
+        f"{parts} AND active AND name IN (SELECT DISTINCT _part {rows}) HAVING count() > 0"
     )
 
 

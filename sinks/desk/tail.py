@@ -1,6 +1,7 @@
 """`liaison desk tail`: a subscription as lines, acknowledged once they are written.
 
-It ends with a code that a script can use: 0, or 3 where records are gone that it never read.
+It ends with a code that a script can use, the command's own: 0, or 1 where records are gone that it
+never read.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sinks.desk.subscriber import Subscriber
 __all__ = ["EXIT_GAP", "EXIT_OK", "tail"]
 
 EXIT_OK = 0
-EXIT_GAP = 3
+EXIT_GAP = 1
 _POLL_S = 0.5
 
 

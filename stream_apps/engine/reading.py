@@ -7,7 +7,7 @@ the open transaction of a zombie could hide a later state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -24,6 +24,13 @@ _BATCH = 1000
 _ASK_S = 10.0
 _PAUSE_S = 0.2
 
+Progress = Callable[[int, int], None]
+"""Told how many offsets are passed, and of how many."""
+
+
+def _untold(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
 
 def read_state(
     kafka: KafkaConnection, partitions: Sequence[Partition], clock: Clock, *, timeout_s: float
@@ -38,7 +45,12 @@ def read_state(
 
 
 def read_from(
-    kafka: KafkaConnection, starts: Mapping[Partition, int], clock: Clock, *, timeout_s: float
+    kafka: KafkaConnection,
+    starts: Mapping[Partition, int],
+    clock: Clock,
+    *,
+    timeout_s: float,
+    progress: Progress = _untold,
 ) -> Iterator[Consumed]:
     """Committed records from these offsets on, past the partitions' present end.
 
@@ -48,11 +60,16 @@ def read_from(
     deadline = Deadline.after(clock, timeout_s)
     marks = _marks(kafka, starts, deadline)
     ranges = {p: (max(start, marks[p][0]), marks[p][1]) for p, start in starts.items()}
-    return _read(kafka, ranges, deadline)
+    return _read(kafka, ranges, deadline, progress)
 
 
 def read_topics(
-    kafka: KafkaConnection, topics: Iterable[str], clock: Clock, *, timeout_s: float = 300.0
+    kafka: KafkaConnection,
+    topics: Iterable[str],
+    clock: Clock,
+    *,
+    timeout_s: float = 300.0,
+    progress: Progress = _untold,
 ) -> Iterator[Consumed]:
     """All committed records of topics, each partition in its order, past their present end.
 
@@ -68,7 +85,8 @@ def read_topics(
                 f"there is no topic {topic}: run `liaison provision`", code="no-topic"
             )
         partitions += [Partition(topic, number) for number in known[topic].partitions]
-    return read_from(kafka, dict.fromkeys(partitions, 0), clock, timeout_s=timeout_s)
+    starts = dict.fromkeys(partitions, 0)
+    return read_from(kafka, starts, clock, timeout_s=timeout_s, progress=progress)
 
 
 def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: Clock) -> Consumed:
@@ -88,9 +106,14 @@ def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: C
 
 
 def _read(
-    kafka: KafkaConnection, ranges: Mapping[Partition, tuple[int, int]], deadline: Deadline
+    kafka: KafkaConnection,
+    ranges: Mapping[Partition, tuple[int, int]],
+    deadline: Deadline,
+    progress: Progress = _untold,
 ) -> Iterator[Consumed]:
     open_ends = {p: end for p, (begin, end) in ranges.items() if end > begin}
+    left = {p: end - ranges[p][0] for p, end in open_ends.items()}
+    total = sum(left.values())
     if not open_ends:
         return
     consumer = Consumer(
@@ -115,8 +138,11 @@ def _read(
                         continue
                     yield consumed(message)
                     reached += 1
+                if where in open_ends:
+                    left[where] = max(0, open_ends[where] - reached)
                 if reached >= open_ends.get(where, 0):
                     open_ends.pop(where, None)
+            progress(total - sum(left.values()), total)
     finally:
         consumer.close()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from confluent_kafka.admin import (
 )
 
 from deploy.access import acls, product_topics
+from deploy.cli import exits
+from deploy.cli.app import run
 from deploy.cluster import Cluster
 from deploy.embedded import JarCache, Supervisor, default_cache_dir
 from deploy.embedded.java import find_java
@@ -30,6 +34,7 @@ from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from schemas.models import Report
 from schemas.reference import Reference
+from schemas.topics import DLQ_BLOCKS, SOURCE_REGIONS, dlq_topic
 from sinks.desk import Delivered, Item, Subscriber
 from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
@@ -43,7 +48,8 @@ RECOUNTED = (
 USERS = ("FR", "BR", "liaison-router", "liaison-auditor")
 TOPICS = (
     "intel.europe", "intel.americas", "desk.europe.terrorism", "desk.americas.terrorism",
-    "bureau.FR", "bureau.BR", "receipts.FR", "receipts.BR", "dlq.europe", "strikes",
+    "bureau.FR", "bureau.BR", "receipts.FR", "receipts.BR", *map(dlq_topic, SOURCE_REGIONS),
+    DLQ_BLOCKS, "strikes",
 )  # fmt: skip
 PASSWORD = "test"
 WAIT_S = 20.0
@@ -200,6 +206,27 @@ def test_the_auditor_reads_what_it_recounts_and_the_positions_of_the_router(
     assert broker.write("FR", "intel.europe") is None
     assert list(read_topics(auditor, RECOUNTED, SystemClock()))
     assert _position(auditor).offset < 0
+
+
+def test_the_auditor_lists_what_was_refused_and_is_told_which_queue_it_may_not_read(
+    broker: GuardedBroker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {
+        "KAFKA__BOOTSTRAP_SERVERS": f"{LOOPBACK}:{broker.port}",
+        "REGISTRY__URL": "http://127.0.0.1:1",
+        "SECURITY__PROTOCOL": "SASL_PLAINTEXT",
+        "SECURITY__MECHANISM": "PLAIN",
+        "SECURITY__USERNAME": "liaison-auditor",
+        "SECURITY__PASSWORD": PASSWORD,
+    }.items():
+        monkeypatch.setenv(f"LIAISON_{name}", value)
+    assert run(["--data-dir", str(tmp_path), "dlq", "list", "--json"]) == exits.OK
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == []
+    assert DLQ_BLOCKS in shown.err
 
 
 def _position(kafka: KafkaConnection) -> TopicPartition:

@@ -25,8 +25,9 @@ from tests.integration.fact_blocks import (
     Fact,
     make_block,
     make_fact,
+    recall_of,
 )
-from tests.integration.landing_world import MONEY, Topic, fresh_bureau, totals
+from tests.integration.landing_world import MONEY, Topic, counted, fresh_bureau, totals
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +262,107 @@ def test_a_block_that_can_never_go_in_leaves_nothing(
     ).result_rows
     assert booked == [(position.offset, "block-refused", False)]
     assert topic.lander.marks(topic.topic_id) == {0: position.offset}
+
+
+def put_aside(topic: Topic, partition: int) -> BlockPosition:
+    """A place whose block was refused, in a partition that no other test uses."""
+    position = topic.position(partition)
+    topic.lander.put_aside(position, PermanentError("a table was wrong", code="block-refused"))
+    return position
+
+
+def is_resolved(client: Client, position: BlockPosition) -> bool:
+    rows = client.query(
+        "SELECT resolved FROM raw.refused_blocks FINAL WHERE topic_id = {t:String}",
+        parameters={"t": position.topic_id},
+    ).result_rows
+    assert len(rows) == 1
+    return bool(rows[0][0])
+
+
+class DiesBeforeBooking(BlockLander):
+    """A replay that is killed when a refused block is in and not booked so."""
+
+    def _book_refusal(self, position: BlockPosition, *_: Any, **__: Any) -> None:
+        raise SystemExit(f"killed before {position.token} was booked")
+
+
+def test_a_refused_block_that_is_replayed_lands_once_and_is_refused_no_more(
+    client: Client, topic: Topic
+) -> None:
+    bureau, position = fresh_bureau(), put_aside(topic, 101)
+    assert not is_resolved(client, position)
+    block = make_block([make_fact(bureau=bureau) for _ in range(10)])
+    assert topic.lander.land_refused(101, position.offset, block)
+    assert is_resolved(client, position)
+    once = totals(client, bureau)
+    assert once["raw"][0] == once["month"][0] == 10
+    assert not topic.lander.land_refused(101, position.offset, block)
+    assert totals(client, bureau) == once
+    assert topic.lander.marks(topic.topic_id) == {101: position.offset}
+
+
+def test_a_replay_that_is_killed_before_it_is_booked_counts_once_when_it_is_repeated(
+    client: Client, topic: Topic
+) -> None:
+    bureau, position = fresh_bureau(), put_aside(topic, 102)
+    block = make_block([make_fact(bureau=bureau) for _ in range(10)])
+    with pytest.raises(SystemExit):
+        DiesBeforeBooking(client, ManualClock()).land_refused(102, position.offset, block)
+    topic.land(make_fact(), partition=102)
+    assert topic.lander.land_refused(102, position.offset, block)
+    assert is_resolved(client, position)
+    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 10
+
+
+def test_a_replay_that_broke_off_longer_ago_than_tokens_live_is_not_repeated(
+    client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bureau, position = fresh_bureau(), put_aside(topic, 103)
+    block = make_block([make_fact(bureau=bureau)])
+    with pytest.raises(SystemExit):
+        DiesBeforeBooking(client, ManualClock()).land_refused(103, position.offset, block)
+    monkeypatch.setattr("sinks.clickhouse.landing._TOKEN_LIVES_INSERTS", 3)
+    for _ in range(4):
+        topic.land(make_fact(), partition=103)
+    with pytest.raises(PermanentError, match="anew from fact-blocks") as caught:
+        topic.lander.land_refused(103, position.offset, block)
+    assert caught.value.code == "not-replayable"
+    assert totals(client, bureau)["raw"][0] == 1
+    assert not is_resolved(client, position)
+
+
+def test_a_refused_block_waits_for_the_loader_that_could_still_land_it(
+    client: Client, topic: Topic
+) -> None:
+    bureau, position = fresh_bureau(), topic.position(104)
+    refusal = PermanentError("a table was wrong", code="block-refused")
+    with pytest.raises(SystemExit):
+        DiesBeforeMark(client, ManualClock()).put_aside(position, refusal)
+    block = make_block([make_fact(bureau=bureau)])
+    with pytest.raises(RetryableError, match="let it run") as caught:
+        topic.lander.land_refused(104, position.offset, block)
+    assert caught.value.code == "loader-behind"
+    topic.lander.land(position, block)
+    assert topic.lander.land_refused(104, position.offset, block)
+    assert totals(client, bureau)["raw"][0] == totals(client, bureau)["month"][0] == 1
+
+
+def test_a_recall_strikes_what_a_replay_brings_late(client: Client, topic: Topic) -> None:
+    position, event = put_aside(topic, 105), make_fact(bureau=fresh_bureau())
+    topic.land(recall_of(event), partition=105)
+    assert topic.lander.land_refused(105, position.offset, make_block([event]))
+    assert counted(client, event) == [0]
+
+
+def test_a_block_that_still_can_never_go_in_stays_refused(client: Client, topic: Topic) -> None:
+    position = put_aside(topic, 106)
+    with pytest.raises(PermanentError) as caught:
+        topic.lander.land_refused(106, position.offset, b"no avro")
+    assert caught.value.code == "block-refused"
+    assert not is_resolved(client, position)
+    with pytest.raises(PermanentError, match="no refused block"):
+        topic.lander.land_refused(106, position.offset + 1, b"no avro")
 
 
 def test_a_server_that_is_away_is_no_reason_to_refuse(

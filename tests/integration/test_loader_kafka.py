@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -16,10 +17,14 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from deploy.cli import exits
+from deploy.cli.app import run
+from deploy.verify.found import clickhouse_faults
 from schemas.clock import Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from schemas.headers import Disposition, read_refusal
+from schemas.topics import DLQ_BLOCKS
 from sinks.clickhouse import Loader, LoaderSettings, migrate
 from tests.integration.clickhouse_process import ROOT, ClickHouseProcess
 from tests.integration.fact_blocks import make_block, make_fact, recall_of
@@ -122,6 +127,17 @@ class World:
         month = client.query(f"SELECT sum(events) FROM agg.events_month {where}").result_rows
         return int(raw[0][0]), int(month[0][0])
 
+    def wait_for_refusal(self, client: Client) -> None:
+        """Until the loader has booked a refused block and gone past it."""
+        deadline = Deadline.after(CLOCK, PATIENCE_S)
+        question = "SELECT count() FROM raw.refused_blocks, raw.high_water"
+        while not client.query(question).result_rows[0][0] and not deadline.expired():
+            CLOCK.sleep(0.05)
+
+    def is_mine(self, refused: Message) -> bool:
+        headers: Any = refused.headers()
+        return read_refusal(headers).topic == self.topic
+
     def refusals(self, count: int) -> list[Message]:
         consumer = Consumer(self.kafka.consumer_config("look", auto_offset_reset="earliest"))
         consumer.assign([TopicPartition(self.refused, 0, 0)])
@@ -129,7 +145,7 @@ class World:
         deadline = Deadline.after(CLOCK, PATIENCE_S)
         while len(found) < count and not deadline.expired():
             message = consumer.poll(0.2)
-            if message is not None and message.error() is None:
+            if message is not None and message.error() is None and self.is_mine(message):
                 found.append(message)
         consumer.close()
         return found
@@ -202,6 +218,40 @@ def test_a_block_that_is_refused_for_good_goes_to_its_queue_and_the_next_one_lan
     client = world.clickhouse.connection.client()
     booked = client.query("SELECT block_offset, resolved FROM raw.refused_blocks").result_rows
     assert booked == [(refusal.offset, False)]
+    client.close()
+
+
+def test_a_refused_block_is_listed_and_lands_once_by_a_replay_when_its_reason_is_gone(
+    world: World, stack: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.refused = DLQ_BLOCKS
+    at = world.clickhouse.connection
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", f"http://{at.host}:{at.port}")
+
+    def liaison(*words: str, code: int = exits.OK) -> tuple[Any, str]:
+        capsys.readouterr()  # what the loader, in this very process, has logged
+        assert run(["--data-dir", str(stack.data_dir), "dlq", *words, "--json"]) == code
+        shown = capsys.readouterr()
+        return json.loads(shown.out or "null"), shown.err
+
+    client = at.client()
+    client.command("ALTER TABLE raw.facts MODIFY COLUMN sub_bureau UUID")
+    world.produce(world.block(3))
+    with world.loading():
+        (message,) = world.refusals(1)
+        world.wait_for_refusal(client)
+    place = f"{DLQ_BLOCKS}/0/{message.offset()}"
+    (listed,) = [r for r in liaison("list")[0] if r["came_from"].startswith(f"{world.topic}/")]
+    assert (listed["place"], listed["code"]) == (place, "block-refused")
+    assert (listed["bureau"], listed["value_bytes"]) == ("", len(message.value() or b""))
+
+    assert "error[block-refused]" in liaison("replay", place, code=exits.DIFFERENCE)[1]
+    assert [d.check for d in clickhouse_faults(client)] == ["refused blocks"]
+    client.command("ALTER TABLE raw.facts MODIFY COLUMN sub_bureau LowCardinality(String)")
+    assert liaison("replay", place)[0] == [{"place": place, "sent_to": "raw.facts"}]
+    assert liaison("replay", place)[0][0]["sent_to"] == "nowhere: it is in already"
+    assert world.counts(client) == (3, 3)
+    assert list(clickhouse_faults(client)) == []
     client.close()
 
 

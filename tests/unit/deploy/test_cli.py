@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from deploy.cli.printing import print_json
 from deploy.cli.publishing import parse_events
 from deploy.handover import outbox_file
 from schemas.errors import ConfigurationError, FencedError, PermanentError, RetryableError
+from sinks.desk import EXIT_GAP, EXIT_OK
 
 Capture = pytest.CaptureFixture[str]
 
@@ -66,6 +68,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
 def test_the_root_help_lists_the_exit_codes(capsys: Capture) -> None:
     assert run(["--help"]) == exits.OK
     shown = capsys.readouterr().out
+    assert "Example: liaison up" in shown
     assert "Exit codes:" in shown
     assert "130" in shown
 
@@ -220,9 +223,54 @@ def test_events_are_read_from_json_lines() -> None:
     told = dict(wrong)
     assert "category: 'drugs' is no threat category" in told[3]
     assert "none of notice" in told[4]
-    assert "colour" in told[7]
+    assert "colour: no such field; known: event_id, " in told[7]
     assert "utf-8" in told[8]
     assert "nested too deeply" in told[9]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"catgory": "terrorism"}, "catgory: no such field; did you mean category"),
+        (
+            {"measures": [{"measure": "quantity-seized", "value": "1", "units": "kg"}]},
+            "measures.0.units: no such field; did you mean unit?",
+        ),
+        (
+            {"supersedes": {"event": str(uuid.uuid4()), "bureau": "FR", "kind": "seizure"}},
+            "supersedes.event: no such field; did you mean event_id?",
+        ),
+    ],
+    ids=["event", "measure", "supersedes"],
+)
+def test_an_unknown_field_is_told_with_the_one_that_was_meant(
+    fields: dict[str, object], told: str
+) -> None:
+    given = {"kind": "seizure", "what": "cocaine", **fields}
+    _, ((_, problem),) = parse_events([json.dumps(given).encode()])
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("--disposition", "xyz", "rejected, quarantined"),
+        ("--code", "xyz", "undecodable, too-large"),
+        ("--code", "no-readers", "block-refused"),
+    ],
+)
+def test_what_no_refusal_has_is_wrong_usage_with_what_is_allowed(
+    option: str, value: str, allowed: str, capsys: Capture, tmp_path: Path
+) -> None:
+    given = ["--data-dir", str(tmp_path), "dlq", "list", option, value]
+    assert run(given) == exits.USAGE
+    shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"'{value}' is none of " in shown
+    assert allowed in shown
+
+
+def test_a_desk_s_code_for_a_gap_is_the_command_s() -> None:
+    assert (EXIT_OK, EXIT_GAP) == (exits.OK, exits.DIFFERENCE)
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,46 @@ def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:
             "keep one of them",
         ),
         (
+            {**OUTSIDE, "LIAISON_REGISTRY__USERNAME": "liaison"},
+            "LIAISON_REGISTRY__PASSWORD",
+        ),
+        (
+            {"LIAISON_REGISTRY__PASSWORD": "p", "LIAISON_REGISTRY__USERNAME": "u"},
+            "name registry.url",
+        ),
+        (
+            {
+                **OUTSIDE,
+                "LIAISON_REGISTRY__USERNAME": "a:b",
+                "LIAISON_REGISTRY__PASSWORD": "p",
+            },
+            "holds a colon",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_REGISTRY__CA_FILE": __file__},
+            "would not be used over http",
+        ),
+        (
+            {
+                **OUTSIDE,
+                "LIAISON_REGISTRY__URL": "https://registry",
+                "LIAISON_REGISTRY__CA_FILE": "/no/such/ca.pem",
+            },
+            "ca_file /no/such/ca.pem is not there",
+        ),
+        (
+            {"LIAISON_CLICKHOUSE__URL": "https://c", "LIAISON_CLICKHOUSE__CA_FILE": __file__},
+            "holds no certificate",
+        ),
+        (
+            {"LIAISON_CLICKHOUSE__URL": "http://c", "LIAISON_CLICKHOUSE__CA_FILE": __file__},
+            "would not be used over http",
+        ),
+        (
+            {"LIAISON_CLICKHOUSE__CA_FILE": __file__},
+            "name clickhouse.url",
+        ),
+        (
             {"LIAISON_KAFKA__BOOTSTRAP_SERVER": "b:9092"},
             "did you mean bootstrap_servers",
         ),
@@ -279,6 +319,8 @@ def test_a_registry_may_have_several_addresses_and_a_path(
         {"LIAISON_CLICKHOUSE__PASSWORD": "swordfish"},
         {"LIAISON_CLICKHOUSE__URL": "http://a:swordfish/2@clickhouse"},
         {**OUTSIDE, "LIAISON_REGISTRY__URL": "http://a:swordfish/2@registry"},
+        {**OUTSIDE, "LIAISON_REGISTRY__URL": "http://r:8081,http://a:swordfish@registry:8081"},
+        {**OUTSIDE, "LIAISON_REGISTRY__PASSWORD": "swordfish"},
     ],
 )
 def test_a_refusal_does_not_print_secrets(
