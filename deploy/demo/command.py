@@ -77,7 +77,12 @@ def demo_command(
     stages = _Stages(clock)
     for name, value in _SURGE_SETTINGS.items():
         os.environ.setdefault(name, value)
-    with interruptible(), RunningStack(session.settings, config=session.config, tell=note) as stack:
+    with (
+        interruptible(),
+        RunningStack(
+            session.settings, config=session.config, log_level=session.log_level, tell=note
+        ) as stack,
+    ):
         with stages.stage("provisioning topics, schemas and tables"), told_progress() as told:
             stack.provision(told)
         with stages.stage("starting routers, cutter, loader and surge detection"):

@@ -75,13 +75,13 @@ class Command:
 
 
 @contextmanager
-def liaison(data: Path, *arguments: str) -> Iterator[Command]:
+def liaison(data: Path, *arguments: str, options: tuple[str, ...] = ()) -> Iterator[Command]:
     """The command; it and all that it started are gone afterwards, or the test fails."""
     name = arguments[0]
     stdout, stderr = data.with_name(f"{name}.out"), data.with_name(f"{name}.err")
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", "--data-dir", str(data), *arguments],
+            [sys.executable, "-m", "deploy.cli", "--data-dir", str(data), *options, *arguments],
             cwd=PROJECT, stdout=out, stderr=err,
         )  # fmt: skip
     try:
@@ -119,7 +119,12 @@ def test_the_demo_shows_everything_outlives_its_broker_and_leaves_a_stack_to_go_
         demo.until(lambda: demo.told.count("surge is ready") == 2)
         assert demo.ends() == exits.OK
 
-    with liaison(data, "up", "--no-workers", "--json") as up:
+    config = tmp_path / "own.toml"
+    config.write_text("[surge]\nstandstill_s = 61\n", "utf-8")
+    with liaison(data, "up", "--json", options=("--config", str(config))) as up:
         up.until(lambda: up.printed.rstrip().endswith("}"))
         assert json.loads(up.printed)["kafka"].startswith("127.0.0.1:")
+        words = up.child("surge").cmdline()
+        assert words[words.index("--config") + 1] == str(config)
+        assert "--log-level" in words
         assert up.ends() == exits.OK
