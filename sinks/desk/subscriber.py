@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError
+from schemas.headers import headers_of
 from schemas.ids import strike_hash
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
@@ -306,6 +307,9 @@ class Subscriber:
             whole = opened.whole()
         except WireError as wrong:
             return Unreadable(position, str(wrong), value)
+        headers = headers_of(message)
+        if headers is None:
+            return Unreadable(position, "the name of one of its headers is no UTF-8", value)
         bureau, event_id, root = enrichment["bureau"], enrichment["event_id"], enrichment["root"]
         own = bytes.fromhex(strike_hash(bureau, event_id))
         first = None
@@ -319,7 +323,7 @@ class Subscriber:
             enrichment=whole["enrichment"],
             event=whole["event"],
             event_bytes=opened.event_bytes,
-            headers=_headers(message),
+            headers=tuple(headers),
             position=position,
             strike=strike,
         )
@@ -339,12 +343,6 @@ class _Parts:
 def _wait_for_ack(*handed_out: Iterable[Item]) -> bool:
     """Whether something is among these that `ack` acknowledges; strikes are apart."""
     return any(not isinstance(item, Struck) for items in handed_out for item in items)
-
-
-def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    headers = message.headers() or []
-    assert isinstance(headers, list)
-    return tuple((n, v.encode() if isinstance(v, str) else v) for n, v in headers)
 
 
 def _check(subscription: Subscription) -> None:

@@ -36,6 +36,7 @@ from sinks.desk import (
 from sinks.desk.store import PositionStore
 from tests.conftest import Stack
 from tests.desk_records import RECORDED_MS, Record, delivered, strike_record
+from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -364,6 +365,28 @@ def test_a_record_that_cannot_be_read_is_told_and_the_stream_goes_on(world: Worl
         assert [i.value for i in told if i.position.topic != topic] == [b"x"]
         subscriber.ack()
     with world.subscriber() as subscriber:
+        assert drain(subscriber) == []
+
+
+def test_a_header_name_that_is_no_text_makes_one_record_unreadable_and_no_other(
+    world: World,
+) -> None:
+    before = [world.send("terrorism").event_id for _ in range(20)]
+    bad = delivered(world.ids, Report(subtype="analytical-report", title="x"))
+    topic = world.topic("terrorism")
+    for name in (b"\xff\xfe", b"caf\xe9"):
+        send_with_header_name(world.kafka, topic, bad.key, bad.value, name)
+    send_with_header_name(world.kafka, topic, bad.key, bad.value, "café".encode())
+    after = world.send("terrorism").event_id
+    with world.subscriber("terrorism") as subscriber:
+        items = drain(subscriber)
+        assert event_ids(items) == [*before, bad.event_id, after]
+        told = [item for item in items if isinstance(item, Unreadable)]
+        assert [(item.reason, item.value) for item in told] == [
+            ("the name of one of its headers is no UTF-8", bad.value)
+        ] * 2
+        subscriber.ack()
+    with world.subscriber("terrorism") as subscriber:
         assert drain(subscriber) == []
 
 
