@@ -30,7 +30,7 @@ from sinks.desk.filters import Filters, Subscription
 from sinks.desk.places import Start, check_still_there, first_offset, topic_ids
 from sinks.desk.reading import DeliveredReader
 from sinks.desk.records import Delivered, GapError, Item, Position, Struck, Unreadable
-from sinks.desk.store import RETENTION_MS, GivenOut, PositionStore, Saved
+from sinks.desk.store import GivenOut, PositionStore, Saved
 from sinks.desk.strikes import StrikeFollower
 
 __all__ = ["Subscriber"]
@@ -38,6 +38,9 @@ __all__ = ["Subscriber"]
 _GROUP = "liaison-desk"
 _SAVE_EVERY_S = 5.0
 _FORGET_EVERY_S = 86_400.0
+_DAY_MS = 86_400_000
+_REMEMBER_DAYS = 10 * 365
+_TOPIC_DAYS = 90
 _GONE = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_ID"})
 
 
@@ -49,8 +52,11 @@ class Subscriber:
     a start that does not resume, a store begins anew: events may be given out again. `prefix` is
     set before the names of all topics.
 
+    A recall finds what was given out up to `remember_days` before it: give as many as a copy may
+    be kept in your files. Strikes have no end of their own.
+
     Raises:
-        ConfigurationError: an unknown region, category or bureau.
+        ConfigurationError: an unknown region, category or bureau; too few days.
     """
 
     def __init__(
@@ -66,10 +72,17 @@ class Subscriber:
         store: Path | None = None,
         prefix: str = "",
         max_records: int = 500,
+        remember_days: int = _REMEMBER_DAYS,
         clock: Clock | None = None,
     ) -> None:
         self._subscription = Subscription(region, frozenset(categories), bureau)
         _check(self._subscription)
+        if remember_days < _TOPIC_DAYS:
+            raise ConfigurationError(
+                f"remember_days is {remember_days}: topics hold an event for {_TOPIC_DAYS} days, "
+                "and its recall may come at any time after; give that many or more"
+            )
+        self._remember_ms = remember_days * _DAY_MS
         self._kafka = kafka
         self._ids = schema_ids
         self._reader = DeliveredReader(schema_ids)
@@ -207,7 +220,7 @@ class Subscriber:
         store = self._opened().store
         self._save(store)
         if self._forget_due.expired():
-            store.forget_before(self._clock.now_ms() - RETENTION_MS)
+            store.forget_before(self._clock.now_ms() - self._remember_ms)
             self._forget_due = Deadline.after(self._clock, _FORGET_EVERY_S)
 
     def ack_struck(self, struck: Iterable[Struck]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from schemas.clock import ManualClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, RetryableError
 from schemas.models import Report
@@ -41,6 +42,7 @@ from tests.raw_headers import send_with_header_name
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 PATIENCE_S = 40.0
+DAY_S = 86_400.0
 REGION = "europe"
 CATEGORIES = ("cybercrime", "terrorism")
 
@@ -337,6 +339,41 @@ def test_a_later_strike_is_told_until_it_is_acknowledged(world: World) -> None:
         (last,) = drain(subscriber)
         assert isinstance(last, Struck)
         assert last.event_id == untouched.event_id
+
+
+def test_a_recall_reaches_who_was_given_the_event_years_ago(world: World) -> None:
+    clock = ManualClock()
+    early, late = world.send("terrorism"), world.send("terrorism")
+    with world.subscriber(clock=clock) as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+        clock.advance(91 * DAY_S)
+        subscriber.ack()
+        world.strike("FR", early.event_id, chain=False)
+        items = wait_for(subscriber, lambda item: isinstance(item, Struck))
+        assert [i.event_id for i in items if isinstance(i, Struck)] == [early.event_id]
+    clock.advance(9 * 365 * DAY_S)
+    world.strike("FR", late.event_id, chain=True)
+    told = {early.event_id, late.event_id}
+    with world.subscriber(clock=clock) as subscriber:
+        subscriber.ack()
+        assert {i.event_id for i in drain(subscriber) if isinstance(i, Struck)} == told
+    clock.advance(9 * 365 * DAY_S)
+    with world.subscriber(clock=clock) as subscriber:
+        subscriber.ack()
+        due = [item for item in drain(subscriber) if isinstance(item, Struck)]
+        assert {item.event_id for item in due} == told, "due until it is acknowledged"
+        subscriber.ack_struck(due)
+        clock.advance(2 * DAY_S)
+        subscriber.ack()
+    world.strike("FR", early.event_id, chain=False)
+    with world.subscriber(clock=clock) as subscriber:
+        assert drain(subscriber) == []
+
+
+def test_who_would_forget_before_the_topic_does_is_refused(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="remember_days"):
+        world.subscriber(remember_days=89)
 
 
 def test_a_strike_while_nobody_listened_is_told_first(world: World) -> None:
