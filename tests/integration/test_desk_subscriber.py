@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 PATIENCE_S = 40.0
 DAY_S = 86_400.0
+README = Path(__file__).parent.parent.parent / "README.md"
 REGION = "europe"
 CATEGORIES = ("cybercrime", "terrorism")
 
@@ -369,6 +371,36 @@ def test_a_recall_reaches_who_was_given_the_event_years_ago(world: World) -> Non
     world.strike("FR", early.event_id, chain=False)
     with world.subscriber(clock=clock) as subscriber:
         assert drain(subscriber) == []
+
+
+def test_the_loop_that_the_readme_shows_is_told_a_recall_once(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
+    there = [
+        world.prefix + desk_topic(REGION, "drug-trafficking"),
+        world.prefix + bureau_topic("PT"),
+    ]
+    world.create(*there)
+    monkeypatch.chdir(world.store.parent)
+    here = {
+        "kafka": world.kafka,
+        "ids": world.ids,
+        "prefix": world.prefix,
+    }
+    loop = shown[shown.index("with Subscriber(") :].replace("store=", "prefix=prefix, store=")
+    imports = "from pathlib import Path\nfrom sinks.desk import *\n"
+
+    def run() -> list[str]:
+        exec(compile(imports + loop, "README.md", "exec"), dict(here))  # noqa: S102
+        return capsys.readouterr().out.splitlines()
+
+    record = world.send("terrorism")
+    assert [line.split()[0] for line in run()] == ["report"]
+    world.strike("FR", record.event_id, chain=False)
+    assert run() == [f"recalled: {record.event_id}"]
+    assert run() == []
+    world.delete(*there)
 
 
 def test_who_would_forget_before_the_topic_does_is_refused(world: World) -> None:
