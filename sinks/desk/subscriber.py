@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -22,12 +23,19 @@ from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import headers_of
 from schemas.ids import strike_hash
-from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import REGIONS, STRIKES, bureau_topic, desk_topic
+from schemas.topics import STRIKES, bureau_topic, desk_topic
 from schemas.wire import WireError
 from sinks.desk.filters import Filters, Subscription
-from sinks.desk.places import Start, check_still_there, first_offset, topic_ids
+from sinks.desk.places import (
+    Start,
+    TopicWatch,
+    check_readable,
+    check_still_there,
+    failure_of,
+    first_offset,
+    topic_ids,
+)
 from sinks.desk.reading import DeliveredReader
 from sinks.desk.records import Delivered, GapError, Item, Position, Struck, Unreadable
 from sinks.desk.store import GivenOut, PositionStore, Saved
@@ -41,7 +49,6 @@ _FORGET_EVERY_S = 86_400.0
 _DAY_MS = 86_400_000
 _REMEMBER_DAYS = 10 * 365
 _TOPIC_DAYS = 90
-_GONE = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_ID"})
 
 
 class Subscriber:
@@ -76,7 +83,7 @@ class Subscriber:
         clock: Clock | None = None,
     ) -> None:
         self._subscription = Subscription(region, frozenset(categories), bureau)
-        _check(self._subscription)
+        self._subscription.check()
         if remember_days < _TOPIC_DAYS:
             raise ConfigurationError(
                 f"remember_days is {remember_days}: topics hold an event for {_TOPIC_DAYS} days, "
@@ -124,6 +131,7 @@ class Subscriber:
 
         Raises:
             GapError: a stored position is no longer in its topic.
+            PermanentError: the topic of strikes went away while it was read.
             ConfigurationError: a topic is missing or forbidden; the store is another's.
             RetryableError: the broker can't be reached.
         """
@@ -146,7 +154,8 @@ class Subscriber:
             self._assign(consumer, follower)
             self._save_due = Deadline.after(self._clock, _SAVE_EVERY_S)
             self._forget_due = Deadline.after(self._clock, 0.0)
-            self._parts = _Parts(consumer, store, follower)
+            watch = TopicWatch(self._kafka, ids, self._clock)
+            self._parts = _Parts(consumer, store, follower, watch)
             undo.pop_all()
 
     def close(self) -> None:
@@ -175,8 +184,8 @@ class Subscriber:
         """What came within the time, at most so many records; strikes of earlier events first.
 
         Raises:
-            GapError: records are gone that were never read; so does every later call.
-            PermanentError: a topic is gone or forbidden.
+            GapError: records are gone that were never read, or recalls; so does every later call.
+            PermanentError: a topic, that of strikes too, is gone or forbidden.
             RetryableError: the store can't be written; poll again, nothing is skipped.
         """
         if self._failure is not None:
@@ -190,8 +199,9 @@ class Subscriber:
             messages = parts.consumer.consume(most, 0.0 if told else timeout_s)
             told += parts.follower.take([m for m in messages if m.topic() == self._strikes])
             for message in messages:
-                if message.topic() != self._strikes:
+                if message.topic() != self._strikes or failure_of(message) is not None:
                     self._take(message, parts, items)
+            parts.watch.look()
             if _wait_for_ack(told, items):
                 self._outstanding = True
             elif not self._outstanding and self._save_due.expired():
@@ -270,42 +280,37 @@ class Subscriber:
 
     def _take(self, message: Message, parts: _Parts, items: list[Item]) -> None:
         topic, offset = message.topic(), message.offset()
-        error = message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-            self._fail(parts.consumer, topic, error)
+        error = failure_of(message)
+        if error is not None:
+            self._fail(parts, topic, error)
             return
         assert topic is not None
         assert offset is not None
         saved = self._next[topic]
-        if error is not None:
+        if message.error() is not None:
             # Past control records too: retention may take them without anything being lost.
             self._next[topic] = Saved(saved.topic_id, max(saved.next_offset, offset))
             self._at_end.add(topic)
             return
         self._at_end.discard(topic)
-        item = self._read(message, Position(topic, offset), parts.store)
+        item = self._read(message, Position(topic, offset), parts)
         self._next[topic] = Saved(saved.topic_id, offset + 1)
         if item is not None:
             items.append(item)
 
-    def _fail(self, consumer: Consumer, topic: str | None, error: KafkaError) -> None:
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+    def _fail(self, parts: _Parts, topic: str | None, error: KafkaError) -> None:
+        if topic == self._strikes:
+            parts.follower.fail(parts.consumer, error)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             for name in [topic] if topic in self._next else list(self._next):
                 saved = self._next[str(name)]
-                check_still_there(consumer, str(name), saved.topic_id, saved)
+                check_still_there(parts.consumer, str(name), saved.topic_id, saved)
             raise GapError(f"{topic}: {error.str()}. Give a start to go on", code="below-log-start")
-        if error.name() in _GONE:
-            raise PermanentError(
-                f"topic {topic} can't be read any more ({error.str()}): was it removed, or the "
-                "right to it?",
-                code="topic-gone",
-            )
-        if error.fatal():
-            raise PermanentError(f"the Kafka client gave up: {error.str()}", code="client")
-        # Brokers come and go; the client reconnects by itself.
+        else:
+            check_readable(topic, error)
 
     def _read(
-        self, message: Message, position: Position, store: PositionStore
+        self, message: Message, position: Position, parts: _Parts
     ) -> Delivered | Unreadable | None:
         value = message.value()
         try:
@@ -328,7 +333,7 @@ class Subscriber:
         first = None
         if root is not None:
             first = bytes.fromhex(strike_hash(enrichment["root_bureau"], root))
-        strike = store.strike_of(own, first)
+        strike = parts.store.strike_of(own, first)
         self._unacknowledged.append(GivenOut(own, first, bureau, event_id, strike is not None))
         return Delivered(
             kind=opened.schema.kind or enrichment["kind"],
@@ -342,34 +347,16 @@ class Subscriber:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class _Parts:
     """What an open subscriber holds."""
 
-    __slots__ = ("consumer", "follower", "store")
-
-    def __init__(self, consumer: Consumer, store: PositionStore, follower: StrikeFollower) -> None:
-        self.consumer = consumer
-        self.store = store
-        self.follower = follower
+    consumer: Consumer
+    store: PositionStore
+    follower: StrikeFollower
+    watch: TopicWatch
 
 
 def _wait_for_ack(*handed_out: Iterable[Item]) -> bool:
     """Whether something is among these that `ack` acknowledges; strikes are apart."""
     return any(not isinstance(item, Struck) for items in handed_out for item in items)
-
-
-def _check(subscription: Subscription) -> None:
-    reference = Reference.load()
-    unknown = sorted(subscription.categories - reference.categories.keys())
-    if subscription.region not in REGIONS:
-        raise ConfigurationError(
-            f"{subscription.region!r} is no region with a desk; there are {', '.join(REGIONS)}"
-        )
-    if unknown or not (subscription.categories or subscription.bureau):
-        raise ConfigurationError(
-            f"categories {unknown or 'none'}: name one or more of {', '.join(reference.categories)}"
-        )
-    if subscription.bureau is not None and subscription.bureau not in reference.publishers:
-        raise ConfigurationError(
-            f"{subscription.bureau!r} is no bureau: give its ISO 3166 alpha-2 code in capitals"
-        )

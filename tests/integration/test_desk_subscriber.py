@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.clock import ManualClock
 from schemas.connections import KafkaConnection
-from schemas.errors import ConfigurationError, RetryableError
+from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from schemas.models import Report
 from schemas.registry import SchemaIds
 from schemas.topics import STRIKES, bureau_topic, desk_topic
@@ -114,14 +114,18 @@ class World:
 
     def keep_from(self, category: str, offset: int) -> None:
         """What retention does."""
-        place = TopicPartition(self.topic(category), 0, offset)
+        self.cut(self.topic(category), offset)
+
+    def cut(self, topic: str, offset: int) -> None:
+        place = TopicPartition(topic, 0, offset)
         for answer in self.admin.delete_records([place]).values():
             answer.result(20)
 
 
 @pytest.fixture
 def world(stack: Stack, tmp_path: Path) -> Iterator[World]:
-    world = World(stack.kafka, stack.ids, f"t{uuid.uuid4().hex[:8]}.", tmp_path / "desk.sqlite")
+    prefix = f"t{uuid.uuid4().hex[:8]}."
+    world = World(stack.kafka, stack.ids, prefix, tmp_path / "desk.sqlite")
     topics = [world.topic(c) for c in CATEGORIES]
     topics += [world.prefix + bureau_topic("DE"), world.prefix + STRIKES]
     world.create(*topics)
@@ -485,6 +489,75 @@ def test_retention_that_overtakes_a_running_subscriber_is_an_error_too(world: Wo
         for _ in range(2):
             with pytest.raises(GapError, match="removed before"):
                 wait_for(subscriber, lambda item: isinstance(item, Delivered))
+
+
+def test_strikes_that_are_cut_or_made_anew_under_a_running_subscriber_end_it(world: World) -> None:
+    strikes = world.prefix + STRIKES
+    records = [world.send("terrorism") for _ in range(3)]
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+        for record in records[:2]:
+            world.strike("FR", record.event_id, chain=False)
+        wait_for(subscriber, lambda item: isinstance(item, Struck))
+        world.delete(strikes)
+        world.create(strikes)
+        for _ in range(2):
+            with pytest.raises(GapError, match="made anew, or cut"):
+                wait_for(subscriber, lambda _item: False)
+    world.strike("FR", records[2].event_id, chain=False)
+    with world.subscriber("terrorism") as subscriber:
+        told = {i.event_id for i in drain(subscriber) if isinstance(i, Struck)}
+        assert told == {record.event_id for record in records}
+        world.cut(strikes, 2)
+        subscriber._opened().consumer.seek(TopicPartition(strikes, 0, 0))
+        with pytest.raises(GapError, match="made anew, or cut"):
+            wait_for(subscriber, lambda _item: False)
+
+
+@pytest.mark.parametrize("name", [STRIKES, desk_topic(REGION, "terrorism")])
+def test_a_topic_that_is_removed_under_a_running_subscriber_ends_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("sinks.desk.places._LOOK_EVERY_S", 0.0)
+    topic = world.prefix + name
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+        world.delete(topic)
+        for _ in range(2):
+            with pytest.raises(PermanentError, match=f"{name} does not exist") as caught:
+                wait_for(subscriber, lambda _item: False)
+            assert caught.value.code == "topic-gone"
+        world.create(topic)
+    with world.subscriber("terrorism", start=Start.earliest()) as subscriber:
+        drain(subscriber)
+
+
+def test_strikes_that_were_made_anew_and_are_longer_than_before_end_it_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strikes, records = world.prefix + STRIKES, [world.send("terrorism") for _ in range(4)]
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+        world.strike("FR", records[0].event_id, chain=False)
+        subscriber.ack_struck(
+            i
+            for i in wait_for(subscriber, lambda item: isinstance(item, Struck))
+            if isinstance(i, Struck)
+        )
+    monkeypatch.setattr("sinks.desk.places._LOOK_EVERY_S", 0.0)
+    with world.subscriber("terrorism") as subscriber:
+        world.delete(strikes)
+        world.create(strikes)
+        for record in records[1:]:
+            world.strike("FR", record.event_id, chain=False)
+        with pytest.raises(GapError) as caught:
+            wait_for(subscriber, lambda _item: False)
+        assert caught.value.code in ("topic-replaced", "beyond-log-end")
+    with world.subscriber("terrorism") as subscriber:
+        told = {i.event_id for i in drain(subscriber) if isinstance(i, Struck)}
+        assert told == {record.event_id for record in records[1:]}
 
 
 def test_nothing_is_missing_where_retention_took_only_what_was_read(world: World) -> None:
