@@ -14,8 +14,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.clock import Clock, Deadline
 from schemas.errors import RetryableError
-from schemas.registry import SchemaIds
 from schemas.wire import WireError
+from sinks.desk.newer import AskingReader
 from sinks.desk.places import check_readable, failure_of, range_of
 from sinks.desk.reading import StrikeKey, read_strike, strike_key
 from sinks.desk.records import GapError, Position, Strike, Struck, Unreadable
@@ -31,10 +31,10 @@ class StrikeFollower:
     """Keeps a store's strikes up to date. Owns the position in `strikes`."""
 
     def __init__(
-        self, store: PositionStore, schema_ids: SchemaIds, topic: str, topic_id: str
+        self, store: PositionStore, reader: AskingReader, topic: str, topic_id: str
     ) -> None:
         self._store = store
-        self._ids = schema_ids
+        self._reader = reader
         self._topic = topic
         self._topic_id = topic_id
         self._next_offset = 0
@@ -97,7 +97,7 @@ class StrikeFollower:
         """
         found: list[tuple[StrikeKey, Strike | None]] = []
         unreadable: list[Unreadable] = []
-        next_offset = self._next_offset
+        next_offset, ids = self._next_offset, self._reader.schema_ids
         for message in messages:
             if failure_of(message) is not None:
                 continue
@@ -115,7 +115,7 @@ class StrikeFollower:
                 continue
             appended_ms = message.timestamp()[1]
             found.append(
-                (key, None if value is None else read_strike(self._ids, key, value, appended_ms))
+                (key, None if value is None else read_strike(ids, key, value, appended_ms))
             )
         if next_offset == self._next_offset:
             return []

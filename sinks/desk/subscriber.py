@@ -3,7 +3,8 @@
 Invariants: `strikes` is read to its end before the first event, and followed after; positions are
 stored only when the consumer acknowledged, so a crash repeats what was not acknowledged and nothing
 else; what retention took before it was read raises `GapError`, it is never skipped; a record that
-can't be read is reported in its place. The consumer calls `poll`, then `ack`, from one thread.
+can't be read is reported in its place; one that only a newer Liaison can read is waited before, and
+what comes from other topics is given out. The consumer calls `poll`, then `ack`, from one thread.
 
 The topics have one partition each and are assigned by hand: no consumer group, no rebalance.
 """
@@ -19,7 +20,7 @@ from types import TracebackType
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.clock import Clock, Deadline, SystemClock
-from schemas.connections import KafkaConnection
+from schemas.connections import KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import headers_of
 from schemas.ids import strike_hash
@@ -27,6 +28,7 @@ from schemas.registry import SchemaIds
 from schemas.topics import STRIKES, bureau_topic, desk_topic
 from schemas.wire import WireError
 from sinks.desk.filters import Filters, Subscription
+from sinks.desk.newer import AskingReader, NewerSchemaError
 from sinks.desk.places import (
     Start,
     TopicWatch,
@@ -36,7 +38,6 @@ from sinks.desk.places import (
     first_offset,
     topic_ids,
 )
-from sinks.desk.reading import DeliveredReader
 from sinks.desk.records import Delivered, GapError, Item, Position, Struck, Unreadable
 from sinks.desk.store import GivenOut, PositionStore, Saved
 from sinks.desk.strikes import StrikeFollower
@@ -59,6 +60,10 @@ class Subscriber:
     a start that does not resume, a store begins anew: events may be given out again. `prefix` is
     set before the names of all topics.
 
+    `registry` is asked about a schema id that is not among `schema_ids`: after an update of
+    Liaison an event may be newer than the ids. If it is none of the registry's, the record is
+    broken (`Unreadable`). Without a registry nobody can tell, and the subscriber stands before it.
+
     A recall finds what was given out up to `remember_days` before it: give as many as a copy may
     be kept in your files. Strikes have no end of their own.
 
@@ -73,6 +78,7 @@ class Subscriber:
         *,
         kafka: KafkaConnection,
         schema_ids: SchemaIds,
+        registry: RegistryConnection | None = None,
         bureau: str | None = None,
         filters: Filters | None = None,
         start: Start | None = None,
@@ -91,8 +97,7 @@ class Subscriber:
             )
         self._remember_ms = remember_days * _DAY_MS
         self._kafka = kafka
-        self._ids = schema_ids
-        self._reader = DeliveredReader(schema_ids)
+        self._reader = AskingReader(schema_ids, registry)
         self._filters = filters or Filters()
         self._start = start or Start.resume()
         self._store_path = store
@@ -148,7 +153,7 @@ class Subscriber:
                 )
             )
             undo.callback(consumer.close)
-            follower = StrikeFollower(store, self._ids, self._strikes, ids[self._strikes])
+            follower = StrikeFollower(store, self._reader, self._strikes, ids[self._strikes])
             self._announcements = [*follower.catch_up(consumer, self._clock), *store.due()]
             self._find_places(consumer, store, ids)
             self._assign(consumer, follower)
@@ -186,21 +191,21 @@ class Subscriber:
         Raises:
             GapError: records are gone that were never read, or recalls; so does every later call.
             PermanentError: a topic, that of strikes too, is gone or forbidden.
-            RetryableError: the store can't be written; poll again, nothing is skipped.
+            RetryableError: the store can't be written, or (`newer-schema`) the next record is of a
+                schema that only a newer Liaison knows; poll again, nothing is skipped.
         """
         if self._failure is not None:
             raise self._failure
         parts = self._opened()
         told, self._announcements = self._announcements, []
         items: list[Item] = []
+        newer: NewerSchemaError | None = None
         next_before, given_out = dict(self._next), len(self._unacknowledged)
         try:
             most = min(max_records or self._max_records, self._max_records)
             messages = parts.consumer.consume(most, 0.0 if told else timeout_s)
             told += parts.follower.take([m for m in messages if m.topic() == self._strikes])
-            for message in messages:
-                if message.topic() != self._strikes or failure_of(message) is not None:
-                    self._take(message, parts, items)
+            newer = self._take_all(messages, parts, items)
             parts.watch.look()
             if _wait_for_ack(told, items):
                 self._outstanding = True
@@ -219,6 +224,10 @@ class Subscriber:
             self._announcements = [*told, *self._announcements]
             self._assign(parts.consumer, parts.follower)
             raise
+        if newer is not None:
+            self._assign(parts.consumer, parts.follower)
+            if not (told or items):
+                raise newer
         return [*told, *items]
 
     def ack(self) -> None:
@@ -277,6 +286,22 @@ class Subscriber:
             for topic in self._category_of
         }
         store.begin(identity, self._next)
+
+    def _take_all(
+        self, messages: Iterable[Message], parts: _Parts, items: list[Item]
+    ) -> NewerSchemaError | None:
+        """Take these; a topic is left where a record stands in it that can't be read yet."""
+        newer: NewerSchemaError | None = None
+        left = {self._strikes}
+        for message in messages:
+            if message.topic() in left and failure_of(message) is None:
+                continue
+            try:
+                self._take(message, parts, items)
+            except NewerSchemaError as error:
+                left.add(str(message.topic()))
+                newer = newer or error
+        return newer
 
     def _take(self, message: Message, parts: _Parts, items: list[Item]) -> None:
         topic, offset = message.topic(), message.offset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import re
@@ -16,11 +17,12 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from schemas.catalogue import Catalogue, packaged_folders
 from schemas.clock import ManualClock
-from schemas.connections import KafkaConnection
+from schemas.connections import KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from schemas.models import Report
-from schemas.registry import SchemaIds
+from schemas.registry import SchemaIds, fetch_schema_ids, register_schemas
 from schemas.topics import STRIKES, bureau_topic, desk_topic
 from sinks.desk import (
     EXIT_GAP,
@@ -54,6 +56,7 @@ class World:
     """Topics of one test under a prefix of their own."""
 
     kafka: KafkaConnection
+    registry: RegistryConnection
     ids: SchemaIds
     prefix: str
     store: Path
@@ -107,6 +110,7 @@ class World:
             categories or CATEGORIES,
             kafka=self.kafka,
             schema_ids=self.ids,
+            registry=self.registry,
             prefix=self.prefix,
             store=store or self.store,
             **options,
@@ -125,7 +129,7 @@ class World:
 @pytest.fixture
 def world(stack: Stack, tmp_path: Path) -> Iterator[World]:
     prefix = f"t{uuid.uuid4().hex[:8]}."
-    world = World(stack.kafka, stack.ids, prefix, tmp_path / "desk.sqlite")
+    world = World(stack.kafka, stack.registry, stack.ids, prefix, tmp_path / "desk.sqlite")
     topics = [world.topic(c) for c in CATEGORIES]
     topics += [world.prefix + bureau_topic("DE"), world.prefix + STRIKES]
     world.create(*topics)
@@ -389,6 +393,7 @@ def test_the_loop_that_the_readme_shows_is_told_a_recall_once(
     monkeypatch.chdir(world.store.parent)
     here = {
         "kafka": world.kafka,
+        "registry": world.registry,
         "ids": world.ids,
         "prefix": world.prefix,
     }
@@ -558,6 +563,62 @@ def test_strikes_that_were_made_anew_and_are_longer_than_before_end_it_too(
     with world.subscriber("terrorism") as subscriber:
         told = {i.event_id for i in drain(subscriber) if isinstance(i, Struck)}
         assert told == {record.event_id for record in records[1:]}
+
+
+def test_an_event_of_a_newer_version_waits_for_who_can_read_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = packaged_folders()
+    name = "liaison.delivered.Enrichment"
+    newest = copy.deepcopy(next(f[name] for f in reversed(folders.values()) if name in f))
+    newest["fields"].append({"name": "note", "type": "string", "default": "", "doc": "A note."})
+    tomorrow = {**folders, len(folders) + 1: {name: newest}}
+    catalogue = Catalogue(tomorrow)
+    ids = register_schemas(world.registry, catalogue)
+    fetched = 0
+
+    def fetch(*arguments: Any) -> SchemaIds:
+        nonlocal fetched
+        fetched += 1
+        return fetch_schema_ids(*arguments)
+
+    monkeypatch.setattr("sinks.desk.newer.fetch_schema_ids", fetch)
+    report = Report(subtype="analytical-report")
+    newer = delivered(ids, report, catalogue=catalogue, note="new")
+    topic = world.topic("terrorism")
+    before = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [before.event_id]
+        subscriber.ack()
+        world.write((topic, newer.key, newer.value))
+        after = world.send("terrorism")
+        other = [world.send("cybercrime").event_id for _ in range(2)]
+        came: list[Item] = []
+
+        def poll_on() -> None:
+            while True:
+                came.extend(subscriber.poll(0.3))
+
+        for _ in range(3):
+            with pytest.raises(RetryableError, match="update Liaison") as caught:
+                poll_on()
+            assert caught.value.code == "newer-schema"
+        assert event_ids(came) == other, "what stands elsewhere does not wait"
+        assert fetched == 1, "who polls and polls does not storm the registry"
+        subscriber.ack()
+        # Liaison was updated on this machine.
+        monkeypatch.setattr("sinks.desk.newer.packaged_folders", lambda: tomorrow)
+        items = drain(subscriber)
+        assert event_ids(items) == [newer.event_id, after.event_id]
+        assert isinstance(items[0], Delivered)
+        assert items[0].enrichment["note"] == "new"
+        subscriber.ack()
+        world.strike("FR", newer.event_id, chain=False)
+        told = wait_for(subscriber, lambda item: isinstance(item, Struck))
+        assert [i.event_id for i in told if isinstance(i, Struck)] == [newer.event_id]
+        subscriber.ack_struck(i for i in told if isinstance(i, Struck))
+    with world.subscriber() as subscriber:
+        assert drain(subscriber) == []
 
 
 def test_nothing_is_missing_where_retention_took_only_what_was_read(world: World) -> None:
