@@ -37,6 +37,7 @@ from sinks.desk import (
     Unreadable,
     tail,
 )
+from sinks.desk.places import topic_ids
 from sinks.desk.store import PositionStore
 from tests.conftest import Stack
 from tests.desk_records import RECORDED_MS, Record, delivered, strike_record
@@ -73,6 +74,15 @@ class World:
         wanted = [NewTopic(topic, 1, 1) for topic in topics]
         for answer in self.admin.create_topics(wanted).values():
             answer.result(20)
+        # The broker that answers may not have heard of it yet.
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                topic_ids(self.kafka, topics)
+                return
+            except ConfigurationError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
     def delete(self, *topics: str) -> None:
         for answer in self.admin.delete_topics(list(topics)).values():
