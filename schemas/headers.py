@@ -7,10 +7,14 @@ read them.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
+
+from confluent_kafka import Message
 
 from schemas.errors import PermanentError
 
@@ -26,6 +30,7 @@ __all__ = [
     "Refusal",
     "delivered_headers",
     "header",
+    "headers_of",
     "read_refusal",
     "refusal_headers",
     "replay_headers",
@@ -52,6 +57,10 @@ SYSTEM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
 UNATTRIBUTED = "unattributed"
 """The ledger's name for what no system can be made out of; no system may have it."""
 _MAX_ORIGIN_BYTES = 200
+# By this call alone. On a name that is no UTF-8 the client returns headers with an error left
+# behind; a call from bytecode that CPython has specialised passes that over, and the error comes up
+# in whatever is called next.
+_call_headers = operator.methodcaller("headers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,24 @@ class Refusal:
     """Of a value that is kept in part: how long it was."""
     sha256: str | None = None
     """Of a value that is kept in part: the digest of the whole, in hex."""
+
+
+def headers_of(message: Message) -> Headers | None:
+    """The headers of a message without error, () if it has none; no other call reads them.
+
+    None if a name is no UTF-8: such a record can't be used. The broker does not check names, and
+    a client in another language may send any bytes. Ask once a message: of such a one the client
+    has nothing left the second time, and says so by no error.
+    """
+    try:
+        headers = _call_headers(message)
+    except UnicodeDecodeError:
+        return None
+    except SystemError as error:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            return None
+        raise
+    return cast("Headers", headers or ())
 
 
 def header(headers: Headers | None, name: str) -> bytes | None:

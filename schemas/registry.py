@@ -6,6 +6,7 @@ FULL_TRANSITIVE, which the compatibility gate in the tests checks before, and mo
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,13 @@ from schemas.catalogue import Catalogue, Schema
 from schemas.connections import RegistryConnection
 from schemas.errors import ConfigurationError, RetryableError
 
-__all__ = ["COMPATIBILITY", "SchemaIds", "fetch_schema_ids", "register_schemas"]
+__all__ = [
+    "COMPATIBILITY",
+    "SchemaIds",
+    "fetch_schema_ids",
+    "register_schemas",
+    "registered_name",
+]
 
 _Answer = TypeVar("_Answer")
 
@@ -32,6 +39,8 @@ _NOT_FOUND = 404
 _NOT_LET_IN = (401, 403)
 _REGISTER_TIMEOUT_S = 20
 _LOOK_UP_TIMEOUT_S = 5
+_NO_SUCH_ID = 40403
+_MAX_ID = (1 << 31) - 1
 _RETRY_WAIT_MS = 200
 """Three retries, each waiting up to twice as long: whoever can do without must hear of it soon."""
 
@@ -96,6 +105,30 @@ def fetch_schema_ids(connection: RegistryConnection, catalogue: Catalogue) -> Sc
 
     with _client(connection, _LOOK_UP_TIMEOUT_S) as client, ThreadPoolExecutor(_WORKERS) as pool:
         return SchemaIds(dict(pool.map(look_up, catalogue)))
+
+
+def registered_name(connection: RegistryConnection, schema_id: int) -> str | None:
+    """The full name of the schema that the registry has under this id; None if it has none.
+
+    Raises:
+        ConfigurationError: no registry answers there.
+        RetryableError: the registry cannot be reached.
+    """
+    if schema_id > _MAX_ID:
+        return None
+
+    def look_up() -> str | None:
+        try:
+            text = client.get_schema(schema_id).schema_str
+        except SchemaRegistryError as error:
+            if error.error_code == _NO_SUCH_ID:
+                return None
+            raise
+        record = json.loads(text or "")
+        return ".".join(filter(None, (record.get("namespace"), record["name"])))
+
+    with _client(connection, _LOOK_UP_TIMEOUT_S) as client:
+        return _ask(connection, f"id {schema_id}", look_up)
 
 
 def _client(connection: RegistryConnection, timeout_s: int) -> SchemaRegistryClient:

@@ -69,9 +69,11 @@ def enrichment(**given: Any) -> dict[str, Any]:
     }
 
 
-def delivered(ids: SchemaIds, event: Event, **given: Any) -> Record:
+def delivered(
+    ids: SchemaIds, event: Event, *, catalogue: Catalogue | None = None, **given: Any
+) -> Record:
     """An event as a desk topic holds it; keywords replace fields of the enrichment."""
-    catalogue = Catalogue.load()
+    catalogue = catalogue or Catalogue.load()
     bureau = given.get("bureau", "FR")
     stamp = Stamp(bureau, "test", "message", 1, 1, RECORDED_MS, "test", "1")
     body = encode_event(catalogue.event(event.kind), event, stamp)

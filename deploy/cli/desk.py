@@ -126,6 +126,7 @@ def tail(
         category or list(Reference.load().categories),
         kafka=session.connections.kafka,
         schema_ids=session.schema_ids(),
+        registry=session.connections.registry,
         bureau=bureau,
         filters=Filters(
             kinds=frozenset(kind or ()),

@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.errors import ConfigurationError
+from schemas.reference import Reference
+from schemas.topics import REGIONS
+
 __all__ = ["Filters", "Subscription"]
 
 
@@ -57,6 +61,28 @@ class Subscription:
     region: str
     categories: frozenset[str]
     bureau: str | None = None
+
+    def check(self) -> None:
+        """Refuse names that nothing would ever come under.
+
+        Raises:
+            ConfigurationError: an unknown region, category or bureau.
+        """
+        reference = Reference.load()
+        unknown = sorted(self.categories - reference.categories.keys())
+        if self.region not in REGIONS:
+            raise ConfigurationError(
+                f"{self.region!r} is no region with a desk; there are {', '.join(REGIONS)}"
+            )
+        if unknown or not (self.categories or self.bureau):
+            raise ConfigurationError(
+                f"categories {unknown or 'none'}: name one or more of "
+                f"{', '.join(reference.categories)}"
+            )
+        if self.bureau is not None and self.bureau not in reference.publishers:
+            raise ConfigurationError(
+                f"{self.bureau!r} is no bureau: give its ISO 3166 alpha-2 code in capitals"
+            )
 
     @property
     def identity(self) -> str:

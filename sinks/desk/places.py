@@ -9,17 +9,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
+from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
-from schemas.errors import ConfigurationError, RetryableError
+from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from sinks.desk.records import GapError
 from sinks.desk.store import Saved
 
-__all__ = ["Start", "check_still_there", "first_offset", "range_of", "topic_ids"]
+__all__ = [
+    "Start",
+    "TopicWatch",
+    "check_readable",
+    "check_still_there",
+    "failure_of",
+    "first_offset",
+    "range_of",
+    "topic_ids",
+]
 
+_GONE = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_ID"})
 _TIMEOUT_S = 15.0
+_LOOK_EVERY_S = 60.0
+_LOOK_TIMEOUT_S = 5.0
 _CLOCK_MARGIN_MS = 5 * 60_000
 
 
@@ -46,7 +66,9 @@ class Start:
         return cls(False, recorded_ms)
 
 
-def topic_ids(kafka: KafkaConnection, topics: Iterable[str]) -> dict[str, str]:
+def topic_ids(
+    kafka: KafkaConnection, topics: Iterable[str], timeout_s: float = _TIMEOUT_S
+) -> dict[str, str]:
     """Kafka's id of each topic; a topic that is made anew under its name has another.
 
     Raises:
@@ -57,7 +79,7 @@ def topic_ids(kafka: KafkaConnection, topics: Iterable[str]) -> dict[str, str]:
     names = list(topics)
     found: dict[str, str] = {}
     described: Mapping = admin.describe_topics(  # type: ignore[type-arg]
-        TopicCollection(names), request_timeout=_TIMEOUT_S
+        TopicCollection(names), request_timeout=timeout_s
     )
     for name, answer in described.items():
         try:
@@ -113,6 +135,66 @@ def check_still_there(consumer: Consumer, topic: str, topic_id: str, saved: Save
             "the topic lost records. Give a start to go on",
             code="beyond-log-end",
         )
+
+
+class TopicWatch:
+    """Looks now and then whether the topics are those that were opened, and may be read.
+
+    The client does not tell: of a topic that was removed, or that it lost the right to, nothing
+    comes and no error; in one made anew it reads on at its place if there is a record.
+    """
+
+    def __init__(self, kafka: KafkaConnection, ids: Mapping[str, str], clock: Clock) -> None:
+        self._kafka = kafka
+        self._ids = ids
+        self._clock = clock
+        self._due = Deadline.after(clock, _LOOK_EVERY_S)
+
+    def look(self) -> None:
+        """Look if it is time to; a broker that is away is no finding.
+
+        Raises:
+            GapError: a topic was made anew.
+            PermanentError: a topic is gone or forbidden.
+        """
+        if not self._due.expired():
+            return
+        self._due = Deadline.after(self._clock, _LOOK_EVERY_S)
+        try:
+            found = topic_ids(self._kafka, self._ids, _LOOK_TIMEOUT_S)
+        except RetryableError:
+            return
+        except ConfigurationError as error:
+            raise PermanentError(
+                f"a topic can't be read any more: {error}. Then start the subscriber again",
+                code="topic-gone",
+            ) from error
+        anew = sorted(topic for topic, known in self._ids.items() if found[topic] != known)
+        if anew:
+            raise GapError(
+                f"{', '.join(anew)}: made anew while this subscriber ran, what was there is gone. "
+                "Start the subscriber again; it says what to do",
+                code="topic-replaced",
+            )
+
+
+def failure_of(message: Message) -> KafkaError | None:
+    """The error that came in a record's place; the end of a topic is none."""
+    error = message.error()
+    ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+    return None if ended else error
+
+
+def check_readable(topic: str | None, error: KafkaError) -> None:
+    """Raise PermanentError where waiting mends nothing; a lost broker the client finds again."""
+    if error.name() in _GONE:
+        raise PermanentError(
+            f"topic {topic} can't be read any more ({error.str()}): was it removed, or the "
+            "right to it?",
+            code="topic-gone",
+        )
+    if error.fatal():
+        raise PermanentError(f"the Kafka client gave up: {error.str()}", code="client")
 
 
 def _refused(topic: str, error: KafkaException) -> ConfigurationError | RetryableError:

@@ -15,8 +15,10 @@ from schemas.catalogue import DeliveredSchema
 from schemas.registry import SchemaIds
 from sinks.desk.records import Strike
 
-__all__ = ["DeliveredReader", "Opened", "StrikeKey", "read_strike", "strike_key"]
+__all__ = ["UNKNOWN_SCHEMA", "DeliveredReader", "Opened", "StrikeKey", "read_strike", "strike_key"]
 
+UNKNOWN_SCHEMA = "unknown-schema"
+"""The code of an error that may be none: the schema may be newer than whoever reads."""
 _STRIKE = "liaison.strikes.Strike"
 _HASH_DIGITS = 64
 
@@ -54,7 +56,8 @@ class DeliveredReader:
         """Decode the enrichment.
 
         Raises:
-            WireError: it is no delivered record, or of a schema that was not known at the start.
+            WireError: it is no delivered record, or (`unknown-schema`) of a schema that is not
+                among the ids.
         """
         schema_id = wire.schema_id_of(value)
         schema = self._ids.by_id.get(schema_id)
@@ -62,7 +65,7 @@ class DeliveredReader:
             raise wire.WireError(
                 f"schema id {schema_id} is unknown here: it is newer than this subscriber, "
                 "start it again or update it",
-                code="unknown-schema",
+                code=UNKNOWN_SCHEMA,
             )
         if not isinstance(schema, DeliveredSchema):
             raise wire.WireError(f"{schema.name} is no delivered event")

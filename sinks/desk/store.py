@@ -2,8 +2,9 @@
 
 Positions move only in the transaction that also books the events acknowledged with them, so after
 a crash either both are known or neither. Strikes are kept when they are read, for ever; what was
-given out is kept for 90 days, as hashes and the ids that name it, so that a later strike finds it.
-A strike of an event given out stays *due* until it is acknowledged. One process holds a store.
+given out is kept as long as a copy of it may be, far longer than its topic holds it, as hashes and
+the ids that name it, so that a later strike finds it. A strike of an event given out stays *due*,
+and the event known, until it is acknowledged. One process holds a store.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from schemas.errors import ConfigurationError, RetryableError
 from sinks.desk.reading import StrikeKey
 from sinks.desk.records import Strike, Struck
 
-__all__ = ["RETENTION_MS", "GivenOut", "PositionStore", "Saved"]
+__all__ = ["GivenOut", "PositionStore", "Saved"]
 
-RETENTION_MS = 90 * 86_400_000
 _VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS subscription (text TEXT NOT NULL);
@@ -42,6 +42,12 @@ _DUE = """
 SELECT g.hash, g.bureau, g.event_id, s.chain, s.reason, s.successor, s.recorded_at_ms
 FROM {source}
 WHERE g.told = 0 AND {matching}
+"""
+_FORGET = """
+DELETE FROM given_out WHERE given_at_ms < ? AND (told = 1 OR NOT EXISTS (
+    SELECT 1 FROM strikes s
+    WHERE s.hash = given_out.hash OR (s.hash = given_out.root AND s.chain = 1)
+))
 """
 
 
@@ -186,9 +192,9 @@ class PositionStore:
             )
 
     def forget_before(self, given_at_ms: int) -> None:
-        """Drop what was given out earlier."""
+        """Drop what was given out earlier, but for what a strike is due of."""
         with self._booking():
-            self._db.execute("DELETE FROM given_out WHERE given_at_ms < ?", (given_at_ms,))
+            self._db.execute(_FORGET, (given_at_ms,))
 
     def _prepare(self) -> None:
         try:

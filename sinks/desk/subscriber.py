@@ -3,7 +3,8 @@
 Invariants: `strikes` is read to its end before the first event, and followed after; positions are
 stored only when the consumer acknowledged, so a crash repeats what was not acknowledged and nothing
 else; what retention took before it was read raises `GapError`, it is never skipped; a record that
-can't be read is reported in its place. The consumer calls `poll`, then `ack`, from one thread.
+can't be read is reported in its place; one that only a newer Liaison can read is waited before, and
+what comes from other topics is given out. The consumer calls `poll`, then `ack`, from one thread.
 
 The topics have one partition each and are assigned by hand: no consumer group, no rebalance.
 """
@@ -12,24 +13,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.clock import Clock, Deadline, SystemClock
-from schemas.connections import KafkaConnection
+from schemas.connections import KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError, PermanentError
+from schemas.headers import headers_of
 from schemas.ids import strike_hash
-from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import REGIONS, STRIKES, bureau_topic, desk_topic
+from schemas.topics import STRIKES, bureau_topic, desk_topic
 from schemas.wire import WireError
 from sinks.desk.filters import Filters, Subscription
-from sinks.desk.places import Start, check_still_there, first_offset, topic_ids
-from sinks.desk.reading import DeliveredReader
+from sinks.desk.newer import AskingReader, NewerSchemaError
+from sinks.desk.places import (
+    Start,
+    TopicWatch,
+    check_readable,
+    check_still_there,
+    failure_of,
+    first_offset,
+    topic_ids,
+)
 from sinks.desk.records import Delivered, GapError, Item, Position, Struck, Unreadable
-from sinks.desk.store import RETENTION_MS, GivenOut, PositionStore, Saved
+from sinks.desk.store import GivenOut, PositionStore, Saved
 from sinks.desk.strikes import StrikeFollower
 
 __all__ = ["Subscriber"]
@@ -37,7 +47,9 @@ __all__ = ["Subscriber"]
 _GROUP = "liaison-desk"
 _SAVE_EVERY_S = 5.0
 _FORGET_EVERY_S = 86_400.0
-_GONE = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_ID"})
+_DAY_MS = 86_400_000
+_REMEMBER_DAYS = 10 * 365
+_TOPIC_DAYS = 90
 
 
 class Subscriber:
@@ -48,8 +60,15 @@ class Subscriber:
     a start that does not resume, a store begins anew: events may be given out again. `prefix` is
     set before the names of all topics.
 
+    `registry` is asked about a schema id that is not among `schema_ids`: after an update of
+    Liaison an event may be newer than the ids. If it is none of the registry's, the record is
+    broken (`Unreadable`). Without a registry nobody can tell, and the subscriber stands before it.
+
+    A recall finds what was given out up to `remember_days` before it: give as many as a copy may
+    be kept in your files. Strikes have no end of their own.
+
     Raises:
-        ConfigurationError: an unknown region, category or bureau.
+        ConfigurationError: an unknown region, category or bureau; too few days.
     """
 
     def __init__(
@@ -59,19 +78,26 @@ class Subscriber:
         *,
         kafka: KafkaConnection,
         schema_ids: SchemaIds,
+        registry: RegistryConnection | None = None,
         bureau: str | None = None,
         filters: Filters | None = None,
         start: Start | None = None,
         store: Path | None = None,
         prefix: str = "",
         max_records: int = 500,
+        remember_days: int = _REMEMBER_DAYS,
         clock: Clock | None = None,
     ) -> None:
         self._subscription = Subscription(region, frozenset(categories), bureau)
-        _check(self._subscription)
+        self._subscription.check()
+        if remember_days < _TOPIC_DAYS:
+            raise ConfigurationError(
+                f"remember_days is {remember_days}: topics hold an event for {_TOPIC_DAYS} days, "
+                "and its recall may come at any time after; give that many or more"
+            )
+        self._remember_ms = remember_days * _DAY_MS
         self._kafka = kafka
-        self._ids = schema_ids
-        self._reader = DeliveredReader(schema_ids)
+        self._reader = AskingReader(schema_ids, registry)
         self._filters = filters or Filters()
         self._start = start or Start.resume()
         self._store_path = store
@@ -110,6 +136,7 @@ class Subscriber:
 
         Raises:
             GapError: a stored position is no longer in its topic.
+            PermanentError: the topic of strikes went away while it was read.
             ConfigurationError: a topic is missing or forbidden; the store is another's.
             RetryableError: the broker can't be reached.
         """
@@ -126,13 +153,14 @@ class Subscriber:
                 )
             )
             undo.callback(consumer.close)
-            follower = StrikeFollower(store, self._ids, self._strikes, ids[self._strikes])
+            follower = StrikeFollower(store, self._reader, self._strikes, ids[self._strikes])
             self._announcements = [*follower.catch_up(consumer, self._clock), *store.due()]
             self._find_places(consumer, store, ids)
             self._assign(consumer, follower)
             self._save_due = Deadline.after(self._clock, _SAVE_EVERY_S)
             self._forget_due = Deadline.after(self._clock, 0.0)
-            self._parts = _Parts(consumer, store, follower)
+            watch = TopicWatch(self._kafka, ids, self._clock)
+            self._parts = _Parts(consumer, store, follower, watch)
             undo.pop_all()
 
     def close(self) -> None:
@@ -161,23 +189,24 @@ class Subscriber:
         """What came within the time, at most so many records; strikes of earlier events first.
 
         Raises:
-            GapError: records are gone that were never read; so does every later call.
-            PermanentError: a topic is gone or forbidden.
-            RetryableError: the store can't be written; poll again, nothing is skipped.
+            GapError: records are gone that were never read, or recalls; so does every later call.
+            PermanentError: a topic, that of strikes too, is gone or forbidden.
+            RetryableError: the store can't be written, or (`newer-schema`) the next record is of a
+                schema that only a newer Liaison knows; poll again, nothing is skipped.
         """
         if self._failure is not None:
             raise self._failure
         parts = self._opened()
         told, self._announcements = self._announcements, []
         items: list[Item] = []
+        newer: NewerSchemaError | None = None
         next_before, given_out = dict(self._next), len(self._unacknowledged)
         try:
             most = min(max_records or self._max_records, self._max_records)
             messages = parts.consumer.consume(most, 0.0 if told else timeout_s)
             told += parts.follower.take([m for m in messages if m.topic() == self._strikes])
-            for message in messages:
-                if message.topic() != self._strikes:
-                    self._take(message, parts, items)
+            newer = self._take_all(messages, parts, items)
+            parts.watch.look()
             if _wait_for_ack(told, items):
                 self._outstanding = True
             elif not self._outstanding and self._save_due.expired():
@@ -195,6 +224,10 @@ class Subscriber:
             self._announcements = [*told, *self._announcements]
             self._assign(parts.consumer, parts.follower)
             raise
+        if newer is not None:
+            self._assign(parts.consumer, parts.follower)
+            if not (told or items):
+                raise newer
         return [*told, *items]
 
     def ack(self) -> None:
@@ -206,7 +239,7 @@ class Subscriber:
         store = self._opened().store
         self._save(store)
         if self._forget_due.expired():
-            store.forget_before(self._clock.now_ms() - RETENTION_MS)
+            store.forget_before(self._clock.now_ms() - self._remember_ms)
             self._forget_due = Deadline.after(self._clock, _FORGET_EVERY_S)
 
     def ack_struck(self, struck: Iterable[Struck]) -> None:
@@ -254,44 +287,55 @@ class Subscriber:
         }
         store.begin(identity, self._next)
 
+    def _take_all(
+        self, messages: Iterable[Message], parts: _Parts, items: list[Item]
+    ) -> NewerSchemaError | None:
+        """Take these; a topic is left where a record stands in it that can't be read yet."""
+        newer: NewerSchemaError | None = None
+        left = {self._strikes}
+        for message in messages:
+            if message.topic() in left and failure_of(message) is None:
+                continue
+            try:
+                self._take(message, parts, items)
+            except NewerSchemaError as error:
+                left.add(str(message.topic()))
+                newer = newer or error
+        return newer
+
     def _take(self, message: Message, parts: _Parts, items: list[Item]) -> None:
         topic, offset = message.topic(), message.offset()
-        error = message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-            self._fail(parts.consumer, topic, error)
+        error = failure_of(message)
+        if error is not None:
+            self._fail(parts, topic, error)
             return
         assert topic is not None
         assert offset is not None
         saved = self._next[topic]
-        if error is not None:
+        if message.error() is not None:
             # Past control records too: retention may take them without anything being lost.
             self._next[topic] = Saved(saved.topic_id, max(saved.next_offset, offset))
             self._at_end.add(topic)
             return
         self._at_end.discard(topic)
-        item = self._read(message, Position(topic, offset), parts.store)
+        item = self._read(message, Position(topic, offset), parts)
         self._next[topic] = Saved(saved.topic_id, offset + 1)
         if item is not None:
             items.append(item)
 
-    def _fail(self, consumer: Consumer, topic: str | None, error: KafkaError) -> None:
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+    def _fail(self, parts: _Parts, topic: str | None, error: KafkaError) -> None:
+        if topic == self._strikes:
+            parts.follower.fail(parts.consumer, error)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             for name in [topic] if topic in self._next else list(self._next):
                 saved = self._next[str(name)]
-                check_still_there(consumer, str(name), saved.topic_id, saved)
+                check_still_there(parts.consumer, str(name), saved.topic_id, saved)
             raise GapError(f"{topic}: {error.str()}. Give a start to go on", code="below-log-start")
-        if error.name() in _GONE:
-            raise PermanentError(
-                f"topic {topic} can't be read any more ({error.str()}): was it removed, or the "
-                "right to it?",
-                code="topic-gone",
-            )
-        if error.fatal():
-            raise PermanentError(f"the Kafka client gave up: {error.str()}", code="client")
-        # Brokers come and go; the client reconnects by itself.
+        else:
+            check_readable(topic, error)
 
     def _read(
-        self, message: Message, position: Position, store: PositionStore
+        self, message: Message, position: Position, parts: _Parts
     ) -> Delivered | Unreadable | None:
         value = message.value()
         try:
@@ -306,12 +350,15 @@ class Subscriber:
             whole = opened.whole()
         except WireError as wrong:
             return Unreadable(position, str(wrong), value)
+        headers = headers_of(message)
+        if headers is None:
+            return Unreadable(position, "the name of one of its headers is no UTF-8", value)
         bureau, event_id, root = enrichment["bureau"], enrichment["event_id"], enrichment["root"]
         own = bytes.fromhex(strike_hash(bureau, event_id))
         first = None
         if root is not None:
             first = bytes.fromhex(strike_hash(enrichment["root_bureau"], root))
-        strike = store.strike_of(own, first)
+        strike = parts.store.strike_of(own, first)
         self._unacknowledged.append(GivenOut(own, first, bureau, event_id, strike is not None))
         return Delivered(
             kind=opened.schema.kind or enrichment["kind"],
@@ -319,46 +366,22 @@ class Subscriber:
             enrichment=whole["enrichment"],
             event=whole["event"],
             event_bytes=opened.event_bytes,
-            headers=_headers(message),
+            headers=tuple(headers),
             position=position,
             strike=strike,
         )
 
 
+@dataclass(frozen=True, slots=True)
 class _Parts:
     """What an open subscriber holds."""
 
-    __slots__ = ("consumer", "follower", "store")
-
-    def __init__(self, consumer: Consumer, store: PositionStore, follower: StrikeFollower) -> None:
-        self.consumer = consumer
-        self.store = store
-        self.follower = follower
+    consumer: Consumer
+    store: PositionStore
+    follower: StrikeFollower
+    watch: TopicWatch
 
 
 def _wait_for_ack(*handed_out: Iterable[Item]) -> bool:
     """Whether something is among these that `ack` acknowledges; strikes are apart."""
     return any(not isinstance(item, Struck) for items in handed_out for item in items)
-
-
-def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    headers = message.headers() or []
-    assert isinstance(headers, list)
-    return tuple((n, v.encode() if isinstance(v, str) else v) for n, v in headers)
-
-
-def _check(subscription: Subscription) -> None:
-    reference = Reference.load()
-    unknown = sorted(subscription.categories - reference.categories.keys())
-    if subscription.region not in REGIONS:
-        raise ConfigurationError(
-            f"{subscription.region!r} is no region with a desk; there are {', '.join(REGIONS)}"
-        )
-    if unknown or not (subscription.categories or subscription.bureau):
-        raise ConfigurationError(
-            f"categories {unknown or 'none'}: name one or more of {', '.join(reference.categories)}"
-        )
-    if subscription.bureau is not None and subscription.bureau not in reference.publishers:
-        raise ConfigurationError(
-            f"{subscription.bureau!r} is no bureau: give its ISO 3166 alpha-2 code in capitals"
-        )

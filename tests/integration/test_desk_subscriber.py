@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,10 +17,12 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.connections import KafkaConnection
-from schemas.errors import ConfigurationError, RetryableError
+from schemas.catalogue import Catalogue, packaged_folders
+from schemas.clock import ManualClock
+from schemas.connections import KafkaConnection, RegistryConnection
+from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from schemas.models import Report
-from schemas.registry import SchemaIds
+from schemas.registry import SchemaIds, fetch_schema_ids, register_schemas
 from schemas.topics import STRIKES, bureau_topic, desk_topic
 from sinks.desk import (
     EXIT_GAP,
@@ -33,13 +37,17 @@ from sinks.desk import (
     Unreadable,
     tail,
 )
+from sinks.desk.places import topic_ids
 from sinks.desk.store import PositionStore
 from tests.conftest import Stack
 from tests.desk_records import RECORDED_MS, Record, delivered, strike_record
+from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 PATIENCE_S = 40.0
+DAY_S = 86_400.0
+README = Path(__file__).parent.parent.parent / "README.md"
 REGION = "europe"
 CATEGORIES = ("cybercrime", "terrorism")
 
@@ -49,6 +57,7 @@ class World:
     """Topics of one test under a prefix of their own."""
 
     kafka: KafkaConnection
+    registry: RegistryConnection
     ids: SchemaIds
     prefix: str
     store: Path
@@ -65,6 +74,15 @@ class World:
         wanted = [NewTopic(topic, 1, 1) for topic in topics]
         for answer in self.admin.create_topics(wanted).values():
             answer.result(20)
+        # The broker that answers may not have heard of it yet.
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                topic_ids(self.kafka, topics)
+                return
+            except ConfigurationError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
     def delete(self, *topics: str) -> None:
         for answer in self.admin.delete_topics(list(topics)).values():
@@ -102,6 +120,7 @@ class World:
             categories or CATEGORIES,
             kafka=self.kafka,
             schema_ids=self.ids,
+            registry=self.registry,
             prefix=self.prefix,
             store=store or self.store,
             **options,
@@ -109,14 +128,18 @@ class World:
 
     def keep_from(self, category: str, offset: int) -> None:
         """What retention does."""
-        place = TopicPartition(self.topic(category), 0, offset)
+        self.cut(self.topic(category), offset)
+
+    def cut(self, topic: str, offset: int) -> None:
+        place = TopicPartition(topic, 0, offset)
         for answer in self.admin.delete_records([place]).values():
             answer.result(20)
 
 
 @pytest.fixture
 def world(stack: Stack, tmp_path: Path) -> Iterator[World]:
-    world = World(stack.kafka, stack.ids, f"t{uuid.uuid4().hex[:8]}.", tmp_path / "desk.sqlite")
+    prefix = f"t{uuid.uuid4().hex[:8]}."
+    world = World(stack.kafka, stack.registry, stack.ids, prefix, tmp_path / "desk.sqlite")
     topics = [world.topic(c) for c in CATEGORIES]
     topics += [world.prefix + bureau_topic("DE"), world.prefix + STRIKES]
     world.create(*topics)
@@ -338,6 +361,72 @@ def test_a_later_strike_is_told_until_it_is_acknowledged(world: World) -> None:
         assert last.event_id == untouched.event_id
 
 
+def test_a_recall_reaches_who_was_given_the_event_years_ago(world: World) -> None:
+    clock = ManualClock()
+    early, late = world.send("terrorism"), world.send("terrorism")
+    with world.subscriber(clock=clock) as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+        clock.advance(91 * DAY_S)
+        subscriber.ack()
+        world.strike("FR", early.event_id, chain=False)
+        items = wait_for(subscriber, lambda item: isinstance(item, Struck))
+        assert [i.event_id for i in items if isinstance(i, Struck)] == [early.event_id]
+    clock.advance(9 * 365 * DAY_S)
+    world.strike("FR", late.event_id, chain=True)
+    told = {early.event_id, late.event_id}
+    with world.subscriber(clock=clock) as subscriber:
+        subscriber.ack()
+        assert {i.event_id for i in drain(subscriber) if isinstance(i, Struck)} == told
+    clock.advance(9 * 365 * DAY_S)
+    with world.subscriber(clock=clock) as subscriber:
+        subscriber.ack()
+        due = [item for item in drain(subscriber) if isinstance(item, Struck)]
+        assert {item.event_id for item in due} == told, "due until it is acknowledged"
+        subscriber.ack_struck(due)
+        clock.advance(2 * DAY_S)
+        subscriber.ack()
+    world.strike("FR", early.event_id, chain=False)
+    with world.subscriber(clock=clock) as subscriber:
+        assert drain(subscriber) == []
+
+
+def test_the_loop_that_the_readme_shows_is_told_a_recall_once(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
+    there = [
+        world.prefix + desk_topic(REGION, "drug-trafficking"),
+        world.prefix + bureau_topic("PT"),
+    ]
+    world.create(*there)
+    monkeypatch.chdir(world.store.parent)
+    here = {
+        "kafka": world.kafka,
+        "registry": world.registry,
+        "ids": world.ids,
+        "prefix": world.prefix,
+    }
+    loop = shown[shown.index("with Subscriber(") :].replace("store=", "prefix=prefix, store=")
+    imports = "from pathlib import Path\nfrom sinks.desk import *\n"
+
+    def run() -> list[str]:
+        exec(compile(imports + loop, "README.md", "exec"), dict(here))  # noqa: S102
+        return capsys.readouterr().out.splitlines()
+
+    record = world.send("terrorism")
+    assert [line.split()[0] for line in run()] == ["report"]
+    world.strike("FR", record.event_id, chain=False)
+    assert run() == [f"recalled: {record.event_id}"]
+    assert run() == []
+    world.delete(*there)
+
+
+def test_who_would_forget_before_the_topic_does_is_refused(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="remember_days"):
+        world.subscriber(remember_days=89)
+
+
 def test_a_strike_while_nobody_listened_is_told_first(world: World) -> None:
     record = world.send("terrorism")
     with world.subscriber() as subscriber:
@@ -367,6 +456,28 @@ def test_a_record_that_cannot_be_read_is_told_and_the_stream_goes_on(world: Worl
         assert drain(subscriber) == []
 
 
+def test_a_header_name_that_is_no_text_makes_one_record_unreadable_and_no_other(
+    world: World,
+) -> None:
+    before = [world.send("terrorism").event_id for _ in range(20)]
+    bad = delivered(world.ids, Report(subtype="analytical-report", title="x"))
+    topic = world.topic("terrorism")
+    for name in (b"\xff\xfe", b"caf\xe9"):
+        send_with_header_name(world.kafka, topic, bad.key, bad.value, name)
+    send_with_header_name(world.kafka, topic, bad.key, bad.value, "café".encode())
+    after = world.send("terrorism").event_id
+    with world.subscriber("terrorism") as subscriber:
+        items = drain(subscriber)
+        assert event_ids(items) == [*before, bad.event_id, after]
+        told = [item for item in items if isinstance(item, Unreadable)]
+        assert [(item.reason, item.value) for item in told] == [
+            ("the name of one of its headers is no UTF-8", bad.value)
+        ] * 2
+        subscriber.ack()
+    with world.subscriber("terrorism") as subscriber:
+        assert drain(subscriber) == []
+
+
 def test_below_the_start_of_the_log_is_an_error_and_no_silent_skip(world: World) -> None:
     for _ in range(3):
         world.send("terrorism")
@@ -393,6 +504,131 @@ def test_retention_that_overtakes_a_running_subscriber_is_an_error_too(world: Wo
         for _ in range(2):
             with pytest.raises(GapError, match="removed before"):
                 wait_for(subscriber, lambda item: isinstance(item, Delivered))
+
+
+def test_strikes_that_are_cut_or_made_anew_under_a_running_subscriber_end_it(world: World) -> None:
+    strikes = world.prefix + STRIKES
+    records = [world.send("terrorism") for _ in range(3)]
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+        for record in records[:2]:
+            world.strike("FR", record.event_id, chain=False)
+        wait_for(subscriber, lambda item: isinstance(item, Struck))
+        world.delete(strikes)
+        world.create(strikes)
+        for _ in range(2):
+            with pytest.raises(GapError, match="made anew, or cut"):
+                wait_for(subscriber, lambda _item: False)
+    world.strike("FR", records[2].event_id, chain=False)
+    with world.subscriber("terrorism") as subscriber:
+        told = {i.event_id for i in drain(subscriber) if isinstance(i, Struck)}
+        assert told == {record.event_id for record in records}
+        world.cut(strikes, 2)
+        subscriber._opened().consumer.seek(TopicPartition(strikes, 0, 0))
+        with pytest.raises(GapError, match="made anew, or cut"):
+            wait_for(subscriber, lambda _item: False)
+
+
+@pytest.mark.parametrize("name", [STRIKES, desk_topic(REGION, "terrorism")])
+def test_a_topic_that_is_removed_under_a_running_subscriber_ends_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("sinks.desk.places._LOOK_EVERY_S", 0.0)
+    topic = world.prefix + name
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+        world.delete(topic)
+        for _ in range(2):
+            with pytest.raises(PermanentError, match=f"{name} does not exist") as caught:
+                wait_for(subscriber, lambda _item: False)
+            assert caught.value.code == "topic-gone"
+        world.create(topic)
+    with world.subscriber("terrorism", start=Start.earliest()) as subscriber:
+        drain(subscriber)
+
+
+def test_strikes_that_were_made_anew_and_are_longer_than_before_end_it_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strikes, records = world.prefix + STRIKES, [world.send("terrorism") for _ in range(4)]
+    with world.subscriber("terrorism") as subscriber:
+        drain(subscriber)
+        subscriber.ack()
+        world.strike("FR", records[0].event_id, chain=False)
+        subscriber.ack_struck(
+            i
+            for i in wait_for(subscriber, lambda item: isinstance(item, Struck))
+            if isinstance(i, Struck)
+        )
+    monkeypatch.setattr("sinks.desk.places._LOOK_EVERY_S", 0.0)
+    with world.subscriber("terrorism") as subscriber:
+        world.delete(strikes)
+        world.create(strikes)
+        for record in records[1:]:
+            world.strike("FR", record.event_id, chain=False)
+        with pytest.raises(GapError) as caught:
+            wait_for(subscriber, lambda _item: False)
+        assert caught.value.code in ("topic-replaced", "beyond-log-end")
+    with world.subscriber("terrorism") as subscriber:
+        told = {i.event_id for i in drain(subscriber) if isinstance(i, Struck)}
+        assert told == {record.event_id for record in records[1:]}
+
+
+def test_an_event_of_a_newer_version_waits_for_who_can_read_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = packaged_folders()
+    name = "liaison.delivered.Enrichment"
+    newest = copy.deepcopy(next(f[name] for f in reversed(folders.values()) if name in f))
+    newest["fields"].append({"name": "note", "type": "string", "default": "", "doc": "A note."})
+    tomorrow = {**folders, len(folders) + 1: {name: newest}}
+    catalogue = Catalogue(tomorrow)
+    ids = register_schemas(world.registry, catalogue)
+    fetched = 0
+
+    def fetch(*arguments: Any) -> SchemaIds:
+        nonlocal fetched
+        fetched += 1
+        return fetch_schema_ids(*arguments)
+
+    monkeypatch.setattr("sinks.desk.newer.fetch_schema_ids", fetch)
+    report = Report(subtype="analytical-report")
+    newer = delivered(ids, report, catalogue=catalogue, note="new")
+    topic = world.topic("terrorism")
+    before = world.send("terrorism")
+    with world.subscriber() as subscriber:
+        assert event_ids(drain(subscriber)) == [before.event_id]
+        subscriber.ack()
+        world.write((topic, newer.key, newer.value))
+        after = world.send("terrorism")
+        other = [world.send("cybercrime").event_id for _ in range(2)]
+        came: list[Item] = []
+
+        def poll_on() -> None:
+            while True:
+                came.extend(subscriber.poll(0.3))
+
+        for _ in range(3):
+            with pytest.raises(RetryableError, match="update Liaison") as caught:
+                poll_on()
+            assert caught.value.code == "newer-schema"
+        assert event_ids(came) == other, "what stands elsewhere does not wait"
+        assert fetched == 1, "who polls and polls does not storm the registry"
+        subscriber.ack()
+        # Liaison was updated on this machine.
+        monkeypatch.setattr("sinks.desk.newer.packaged_folders", lambda: tomorrow)
+        items = drain(subscriber)
+        assert event_ids(items) == [newer.event_id, after.event_id]
+        assert isinstance(items[0], Delivered)
+        assert items[0].enrichment["note"] == "new"
+        subscriber.ack()
+        world.strike("FR", newer.event_id, chain=False)
+        told = wait_for(subscriber, lambda item: isinstance(item, Struck))
+        assert [i.event_id for i in told if isinstance(i, Struck)] == [newer.event_id]
+        subscriber.ack_struck(i for i in told if isinstance(i, Struck))
+    with world.subscriber() as subscriber:
+        assert drain(subscriber) == []
 
 
 def test_nothing_is_missing_where_retention_took_only_what_was_read(world: World) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Message
 
 from schemas.headers import (
     REFUSAL_PREFIX,
     Disposition,
     Refusal,
     delivered_headers,
+    headers_of,
     read_refusal,
     refusal_headers,
 )
@@ -67,3 +69,18 @@ def test_a_refusal_that_an_earlier_router_wrote_is_read() -> None:
         if not name.endswith((".bytes", ".sha256"))
     ]
     assert read_refusal(written) == refusal
+
+
+def test_a_message_has_its_headers_in_order_or_none_at_all() -> None:
+    repeated: list[tuple[str, bytes | None]] = [("b", b"1"), ("a", None), ("b", b"2")]
+    assert headers_of(Message(headers=list(repeated))) == repeated
+    assert headers_of(Message()) == ()
+
+
+def test_another_fault_of_the_client_is_not_taken_for_a_bad_name() -> None:
+    class Faulty(Message):
+        def headers(self) -> None:
+            raise SystemError("out of its depth")
+
+    with pytest.raises(SystemError, match="out of its depth"):
+        headers_of(Faulty())

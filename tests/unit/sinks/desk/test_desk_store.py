@@ -121,3 +121,22 @@ def test_what_was_given_out_is_forgotten_after_its_time() -> None:
     assert strike(store, "old", RECALL) == []
     assert strike(store, "new", RECALL) == ["new"]
     store.close()
+
+
+def test_what_a_strike_is_due_of_is_not_forgotten_before_it_was_told() -> None:
+    store = PositionStore(None)
+    store.save({}, [given("a"), given("b", root="a"), given("c"), given("d", root="c")], 100)
+    store.save({}, [given("told"), given("known", struck=True)], 100)
+    strike(store, "a", RECALL)
+    strike(store, "c", CORRECTION)
+    strike(store, "told", RECALL)
+    strike(store, "known", RECALL)
+    store.told([hash_of("told").hex()])
+    store.forget_before(200)
+    due = store.due()
+    assert sorted(s.event_id for s in due) == ["a", "b", "c"]
+    store.told([s.hash for s in due])
+    store.forget_before(200)
+    assert store.due() == []
+    assert strike(store, "d", RECALL) == [], "a correction of its root is no strike of it"
+    store.close()
