@@ -1,6 +1,8 @@
 """A wave of reports in one region and category, planted so that surge detection has one to find.
 
 First some windows of ordinary traffic for a baseline, then one window with many times as much.
+The region is one that reports few of them otherwise, so that the traffic handed over before, which
+comes all at once, does not hide the wave.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from schemas.reference import Reference
 
 __all__ = ["burst"]
 
-_REGION = "asia-pacific"
+_REGION = "mena"
 _CATEGORY = "cyber-scam-centres"
 _BASELINE_WINDOWS = 6
 _ORDINARY = 4
