@@ -138,7 +138,7 @@ def show(
     shown = _described(record, read_refusal(record.headers))
     shown["headers"] = [
         {"name": name, "value": (value or b"").decode("utf-8", "replace")}
-        for name, value in record.headers
+        for name, value in record.headers or ()
     ]
     shown["event"] = _decoded(session, record.value)
     shown["value_hex"] = (record.value or b"").hex()

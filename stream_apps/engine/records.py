@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 from confluent_kafka import Message
+
+from schemas.headers import Headers, headers_of
 
 __all__ = ["Consumed", "Partition", "Processor", "Produced", "consumed"]
 
@@ -18,7 +20,10 @@ class Partition(NamedTuple):
 
 
 class Consumed(NamedTuple):
-    """A record as it was read. `timestamp_ms` is the broker's append time."""
+    """A record as it was read.
+
+    `timestamp_ms` is the broker's append time; `headers` is None where they can't be read.
+    """
 
     topic: str
     partition: int
@@ -26,7 +31,7 @@ class Consumed(NamedTuple):
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
+    headers: Headers | None
 
 
 class Produced(NamedTuple):
@@ -35,7 +40,7 @@ class Produced(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
+    headers: Headers = ()
     partition: int = -1
 
 
@@ -45,10 +50,9 @@ def consumed(message: Message) -> Consumed:
     assert topic is not None
     assert partition is not None
     assert offset is not None
-    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
     return Consumed(
         topic, partition, offset, message.timestamp()[1], message.key(), message.value(),
-        headers or (),
+        headers_of(message),
     )  # fmt: skip
 
 

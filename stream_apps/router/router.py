@@ -43,6 +43,7 @@ from stream_apps.router.refusals import (
     REPLAY_FORGOTTEN,
     SEQUENCE_REUSED,
     TOO_LARGE,
+    UNDECODABLE,
     Refused,
 )
 
@@ -151,6 +152,10 @@ class Router:
     def _accept(self, read: Read, entry: Entry) -> None:
         """Nothing is booked or written before everything that may refuse has passed."""
         record, kind = entry.record, read.schema.kind
+        if record.headers is None:
+            raise Refused(
+                UNDECODABLE, "a header's name is no UTF-8, so none of the headers can be read"
+            )
         if read.refused is not None:
             raise read.refused
         decision = read.decision
@@ -250,7 +255,7 @@ class Router:
 def _check_size(record: Consumed) -> None:
     """A compressed batch may hold records that no topic would take by themselves."""
     size = len(record.key or b"") + len(record.value or b"")
-    size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    size += sum(len(name) + len(value or b"") for name, value in record.headers or ())
     if size > MAX_SOURCE_BYTES:
         raise Refused(TOO_LARGE, f"{size} bytes with key and headers; allowed: {MAX_SOURCE_BYTES}")
 

@@ -21,6 +21,7 @@ from schemas.errors import ConfigurationError
 from stream_apps.engine import read_topics
 from tests.conftest import Stack
 from tests.integration.engine_worker import TOO_LARGE
+from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -174,6 +175,27 @@ def test_a_record_whose_outputs_the_broker_never_takes_is_refused_and_the_others
     assert len(written) == 101
     assert written.index(b"refused") == 51
     assert [int(v.split()[2]) for v in written if v != b"refused"] == list(range(100))
+
+
+def test_headers_with_a_name_that_is_no_utf_8_come_as_unreadable_and_stop_nobody(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    producer = Producer(stack.kafka.producer_config())
+    for number in range(300):
+        producer.produce(topics[0], str(number).encode(), b"k", headers=[("h", b"1")])
+    assert producer.flush(30) == 0
+    for number in (300, 301):
+        value = str(number).encode()
+        send_with_header_name(stack.kafka, topics[0], b"k", value, b"cl\xe9")
+    producer.produce(topics[0], b"302", b"k")
+    assert producer.flush(30) == 0
+    headers = [r.headers for r in read_topics(stack.kafka, [topics[0]], SystemClock())]
+    assert headers == [[("h", b"1")]] * 300 + [None, None, ()]
+    worker = Worker(stack.kafka, topics, "a")
+    with ExitStack() as undo:
+        worker.start()
+        undo.callback(worker.kill)
+        assert_each_once(numbered(stack.kafka, topics[1], 303), 303)
 
 
 def test_a_group_without_positions_is_told_what_to_do(

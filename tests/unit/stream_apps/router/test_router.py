@@ -200,6 +200,9 @@ def refused_records(driver: RouterDriver) -> Iterator[tuple[str, Consumed, str, 
         measures=[Measure(measure="persons-arrested", value=Decimal(1))] * 101
     )
     yield "measures", driver.record("FR", huge, sequence=1), "bad-envelope", rejected, True
+    yield "header names", broken(good, headers=None), "undecodable", rejected, True
+    both = broken(good, headers=None, value=good.value[:40])
+    yield "header names, cut", both, "undecodable", rejected, False
     lane = driver.record("FR", Search(subtype="sltd", occurred_at=NOW), sequence=1)
     yield "lane", broken(lane, topic=good.topic), "bad-envelope", rejected, False
 
@@ -218,7 +221,8 @@ def test_a_refused_record_is_kept_booked_and_answered(
     assert refusal_of(out, region) == (code, disposition)
     (kept,) = out[f"dlq.{region}"]
     assert (kept.key, kept.value) == (record.key, record.value)
-    assert list(kept.headers)[: len(record.headers)] == list(record.headers)
+    came_with = list(record.headers or ())
+    assert list(kept.headers)[: len(came_with)] == came_with
     assert not [topic for topic in out if topic.startswith(("desk.", "bureau.", "facts"))]
     (entry,) = [driver.decode(r) for r in out[f"ledger.{region}"]]
     assert (entry["system"] != UNATTRIBUTED) == booked
@@ -350,9 +354,9 @@ def test_a_replay_from_the_dead_letter_queue_counts_once(driver: RouterDriver) -
     assert refusal_of({r.topic: [r] for r in refused}) == ("unknown-schema", "quarantined")
     take_over(driver.router, [r for r in refused if r.topic == "ledger.europe"])
     other = driver.record("FR", an_arrest(), sequence=1)
-    other = other._replace(headers=[*other.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
+    other = other._replace(headers=[*(other.headers or ()), (REPLAY_HEADER, b"dlq.europe/0/0")])
     assert refusal_of(driver.feed(other)) == ("sequence-reused", "quarantined")
-    replay = good._replace(headers=[*good.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
+    replay = good._replace(headers=[*(good.headers or ()), (REPLAY_HEADER, b"dlq.europe/0/0")])
     out = driver.feed(replay, replay)
     assert "desk.europe.drug-trafficking" in out
     assert len(out["desk.europe.drug-trafficking"]) == 1
@@ -385,7 +389,7 @@ def test_what_only_a_compressed_batch_could_carry_is_refused_and_kept_in_part(
     driver: RouterDriver, fields: dict[str, str], headers: list[tuple[str, bytes]]
 ) -> None:
     good = driver.record("FR", an_arrest(**fields))
-    out = driver.feed(good._replace(headers=[*good.headers, *headers]))
+    out = driver.feed(good._replace(headers=[*(good.headers or ()), *headers]))
     (letter,) = out["dlq.europe"]
     refusal = read_refusal(letter.headers)
     assert (refusal.code, refusal.disposition.value) == ("too-large", "rejected")
