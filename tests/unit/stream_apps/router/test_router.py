@@ -530,6 +530,17 @@ def test_searches_are_folded_by_database_result_and_minute() -> None:
     assert set(out) == {"facts", "ledger.europe", "receipts.FR"}
 
 
+@pytest.mark.parametrize(
+    ("hits", "result"), [((), "no-hit"), ((0,), "no-hit"), ((1,), "hit"), ((0, 2), "hit")]
+)
+def test_a_search_is_a_hit_if_it_found_something(hits: tuple[int, ...], result: str) -> None:
+    driver = RouterDriver("search", now_ms=NOW_MS)
+    measures = tuple(Measure(measure="hits", value=Decimal(n)) for n in hits)
+    search = Search(subtype="sltd", occurred_at=NOW, measures=measures)
+    (fact,) = driver.decode(driver.feed(driver.record("FR", search))["facts"][0])["facts"]
+    assert fact["result"] == result
+
+
 def test_a_message_withheld_from_one_reaches_the_others(driver: RouterDriver) -> None:
     message = Message(
         subtype="information-request", category="terrorism", body="…", occurred_at=NOW,
