@@ -60,8 +60,9 @@ class Processor(Protocol):
     """A function of batches with a state that follows the transaction.
 
     `process` and `tick` may change state, must not block, and must not do I/O; they raise only on
-    an error of the program, never because of what a record holds. After each of them, and after
-    `refuse`, the engine calls `committed` or `aborted`, exactly one of the two.
+    an error of the program, never because of what a record holds, or a LiaisonError where only
+    another process can go on. After each of them, and after `refuse`, the engine calls `committed`
+    or `aborted`, exactly one of the two.
     """
 
     def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:
