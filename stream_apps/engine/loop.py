@@ -57,6 +57,7 @@ class LoopSettings:
     tick_interval_s: float = 1.0
     commit_timeout_s: float = 30.0
     restore_timeout_s: float = 60.0
+    """How long reading state back may stand still."""
     session_timeout_ms: int = 10_000
 
 

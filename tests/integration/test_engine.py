@@ -15,10 +15,10 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.clock import SystemClock
+from schemas.clock import ManualClock, SystemClock
 from schemas.connections import KafkaConnection
-from schemas.errors import ConfigurationError
-from stream_apps.engine import read_topics
+from schemas.errors import ConfigurationError, RetryableError
+from stream_apps.engine import Partition, read_state, read_topics
 from tests.conftest import Stack
 from tests.integration.engine_worker import TOO_LARGE
 from tests.raw_headers import send_with_header_name
@@ -196,6 +196,33 @@ def test_headers_with_a_name_that_is_no_utf_8_come_as_unreadable_and_stop_nobody
         worker.start()
         undo.callback(worker.kill)
         assert_each_once(numbered(stack.kafka, topics[1], 303), 303)
+
+
+def test_reading_state_back_may_take_long_as_long_as_it_goes_on(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    feed(stack.kafka, topics[2], range(3000))
+    clock = ManualClock()
+    places = [Partition(topics[2], n) for n in range(PARTITIONS)]
+    read = 0
+    for _ in read_state(stack.kafka, places, clock, timeout_s=10.0):
+        read += 1
+        clock.advance(1.0)
+    assert read == 3000
+
+
+def test_reading_state_back_ends_where_a_transaction_hangs(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    feed(stack.kafka, topics[2], range(10))
+    hanging = Producer(stack.kafka.producer_config(transactional_id=topics[2]))
+    hanging.init_transactions(30)
+    hanging.begin_transaction()
+    hanging.produce(topics[2], b"11", b"k", 0)
+    hanging.flush(30)
+    with pytest.raises(RetryableError, match="is a transaction hanging"):
+        list(read_state(stack.kafka, [Partition(topics[2], 0)], SystemClock(), timeout_s=2.0))
+    hanging.abort_transaction(30)
 
 
 def test_a_group_without_positions_is_told_what_to_do(
