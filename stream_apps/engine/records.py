@@ -9,7 +9,7 @@ from confluent_kafka import Message
 
 from schemas.headers import Headers, headers_of
 
-__all__ = ["Consumed", "Partition", "Processor", "Produced", "consumed"]
+__all__ = ["Consumed", "Partition", "Processor", "Produced", "bytes_of", "consumed"]
 
 
 class Partition(NamedTuple):
@@ -54,6 +54,20 @@ def consumed(message: Message) -> Consumed:
         topic, partition, offset, message.timestamp()[1], message.key(), message.value(),
         headers_of(message),
     )  # fmt: skip
+
+
+def bytes_of(records: Iterable[Consumed | Produced]) -> int:
+    """What records take with their keys and headers."""
+    total = headers_bytes = 0
+    added_up: Headers | None = None
+    for record in records:
+        headers = record.headers
+        if headers is not added_up:  # those for many readers share theirs
+            added_up, headers_bytes = headers, 0
+            for name, content in headers or ():
+                headers_bytes += len(name) + len(content or b"")
+        total += headers_bytes + len(record.key or b"") + len(record.value or b"")
+    return total
 
 
 class Processor(Protocol):
