@@ -208,7 +208,15 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             )
         )
         topics.append(
-            Topic(receipts_topic(bureau), 1, "account", "receipt", (bureau,), ("router",), latest)
+            Topic(
+                receipts_topic(bureau),
+                1,
+                "account (and place, of what is unattributed)",
+                "receipt",
+                (bureau,),
+                ("router",),
+                latest,
+            )
         )
     for region in SOURCE_REGIONS:
         topics.append(

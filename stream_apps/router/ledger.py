@@ -62,7 +62,7 @@ class AccountKey(NamedTuple):
     epoch: int
 
     def text(self) -> str:
-        """The record key in `ledger.<region>` and `receipts.<bureau>`."""
+        """The record key in `ledger.<region>`."""
         return f"{self.bureau}/{self.system}/{self.lane}/{self.epoch}"
 
 

@@ -478,6 +478,47 @@ def test_every_refusal_of_a_batch_is_in_a_receipt(driver: RouterDriver) -> None:
     assert listed == list(range(1, 1202))
 
 
+def newest(driver: RouterDriver, receipts: list[Produced]) -> dict[bytes, dict[str, Any]]:
+    """What compaction leaves of receipts."""
+    return {record.key or b"": driver.decode(record) for record in receipts}
+
+
+def test_the_newest_receipt_alone_tells_which_numbers_stand_refused_and_why(
+    driver: RouterDriver,
+) -> None:
+    written: list[Produced] = []
+    late = an_unchecked_arrest(occurred_at=NOW + timedelta(days=2))
+    nobody = an_unchecked_arrest(restricted_to=())
+    written += driver.feed(*(driver.record("FR", late) for _ in range(600)))["receipts.FR"]
+    written += driver.feed(driver.record("FR", an_arrest()), driver.record("FR", nobody))[
+        "receipts.FR"
+    ]
+    driver.feed(driver.record("FR", an_arrest()))
+    driver.now_ms += 10_000
+    written += driver.tick()["receipts.FR"]
+    (receipt,) = newest(driver, written).values()
+    assert (receipt["accepted"], receipt["rejected"], receipt["quarantined"]) == (2, 600, 1)
+    assert receipt["refused"] == [
+        {"first": 1, "last": 600, "disposition": "rejected", "code": "bad-time"},
+        {"first": 602, "last": 602, "disposition": "quarantined", "code": "no-reader"},
+    ]
+    assert (receipt["forgotten_until"], receipt["refusals"]) == (0, [])
+
+
+def test_what_is_unattributed_in_several_partitions_has_a_receipt_for_each(
+    driver: RouterDriver,
+) -> None:
+    written: list[Produced] = []
+    for partition, records in enumerate((3, 1, 2)):
+        junk = [driver.raw("FR", b"junk", partition=partition) for _ in range(records)]
+        written += driver.feed(*junk)["receipts.FR"]
+    assert {key: r["rejected"] for key, r in newest(driver, written).items()} == {
+        b"FR/unattributed/message/0/europe/0": 3,
+        b"FR/unattributed/message/0/europe/1": 1,
+        b"FR/unattributed/message/0/europe/2": 2,
+    }
+
+
 def test_an_amount_is_written_as_short_as_it_can_be_and_never_as_nothing(
     driver: RouterDriver,
 ) -> None:
