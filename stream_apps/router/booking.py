@@ -37,6 +37,7 @@ RECEIPT_INTERVAL_MS = 10_000
 _NOBODY = "??"
 """Stands for the bureau of a record whose key is none."""
 _MAX_LISTED = 500
+_MAX_DUE = 1000
 _KEPT_BYTES = 64 * 1024
 _MAX_REASON = 500
 _MAX_ID = 64
@@ -110,8 +111,11 @@ class Booking:
         self._note(record, place, key, refused, 0, None)
 
     def touch_due(self, now_ms: int) -> None:
-        """Touch the accounts whose receipt has waited long enough, so that `take` writes it."""
-        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS):
+        """Touch accounts whose receipt has waited long enough, so that `take` writes it.
+
+        Not all where they are many: the others are due at the next tick.
+        """
+        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS)[:_MAX_DUE]:
             self.book.change(place, key)
 
     def take(self, now_ms: int) -> list[Produced]:

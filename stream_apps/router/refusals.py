@@ -47,6 +47,9 @@ BAD_ENVELOPE = _rejected("bad-envelope", "A field of the envelope is outside its
 UNKNOWN_SCHEMA = _quarantined("unknown-schema", "This router does not know the schema id.")
 NO_READER = _quarantined("no-reader", "After all rules nobody is left who may read it.")
 RETENTION_PAST = _quarantined("retention-past", "retain_until lies before the append time.")
+TOO_MANY_ACCOUNTS = _quarantined(
+    "too-many-accounts", "The bureau's systems and epochs in this lane are at their bound."
+)
 SEQUENCE_REUSED = _quarantined("sequence-reused", "The number was used with other bytes.")
 REPLAY_FORGOTTEN = _quarantined(
     "replay-forgotten", "Replayed too late to tell whether its number was refused or accepted."
@@ -58,7 +61,7 @@ CODES = {
     for code in (
         UNDECODABLE, TOO_LARGE, UNKNOWN_PUBLISHER, BUREAU_NOT_KEY, WRONG_REGION, WRONG_PARTITION,
         BAD_TIME, BAD_SEQUENCE, NOT_YOURS, BAD_ENVELOPE, UNKNOWN_SCHEMA, NO_READER, RETENTION_PAST,
-        SEQUENCE_REUSED, REPLAY_FORGOTTEN, INTERNAL,
+        TOO_MANY_ACCOUNTS, SEQUENCE_REUSED, REPLAY_FORGOTTEN, INTERNAL,
     )
 }  # fmt: skip
 
