@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -235,13 +235,11 @@ def read_refusal(headers: Headers | None) -> Refusal:
         raise PermanentError(f"the refusal headers can't be read: {error}") from error
 
 
-def replay_headers(
-    headers: Iterable[tuple[str, bytes | None]], replay_of: str
-) -> list[tuple[str, bytes | None]]:
+def replay_headers(headers: Headers | None, replay_of: str) -> list[tuple[str, bytes | None]]:
     """Headers of a replayed record: the refusal stripped, the place it came from added."""
     kept = [
         (key, value)
-        for key, value in headers
+        for key, value in headers or ()
         if not key.startswith(REFUSAL_PREFIX) and key != REPLAY_HEADER
     ]
     return [*kept, (REPLAY_HEADER, replay_of.encode())]

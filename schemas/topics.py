@@ -208,7 +208,15 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             )
         )
         topics.append(
-            Topic(receipts_topic(bureau), 1, "account", "receipt", (bureau,), ("router",), latest)
+            Topic(
+                receipts_topic(bureau),
+                1,
+                "account (and place, of what is unattributed)",
+                "receipt",
+                (bureau,),
+                ("router",),
+                latest,
+            )
         )
     for region in SOURCE_REGIONS:
         topics.append(
@@ -236,7 +244,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
         ),
         Topic(
             CUTS, len(SOURCE_REGIONS), "partition of facts", "offset, as decimal digits",
-            ("cutter",), ("cutter",), compacted,
+            ("cutter",), ("cutter",), latest,
         ),
         Topic(
             STRIKES, 1, "SHA-256 of bureau and event id", "strike",
@@ -244,7 +252,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
         ),
         Topic(
             SURGE_CHANGELOG, len(SOURCE_REGIONS), "region", "counts by window and category",
-            ("surge",), ("surge",), compacted,
+            ("surge",), ("surge",), latest,
         ),
         Topic(
             DLQ_BLOCKS, 1, "block", "a block that ClickHouse refused",

@@ -138,7 +138,7 @@ def show(
     shown = _described(record, read_refusal(record.headers))
     shown["headers"] = [
         {"name": name, "value": (value or b"").decode("utf-8", "replace")}
-        for name, value in record.headers
+        for name, value in record.headers or ()
     ]
     shown["event"] = _decoded(session, record.value)
     shown["value_hex"] = (record.value or b"").hex()
@@ -273,9 +273,7 @@ def _send(kafka: KafkaConnection, found: Found, told: Told) -> list[dict[str, st
 
 def _hindrance(refusal: Refusal) -> str:
     """Why a record can't be put back; empty if it can."""
-    from schemas.topics import FACTS
-
-    if refusal.topic == FACTS:
+    if refusal.stage == "surge":
         return (
             "only the watch for surges refused it; it was counted, and a second copy would count "
             "twice: leave it there"

@@ -1,4 +1,7 @@
-"""`liaison topics`: what is declared, and who writes it for whom; needs no server."""
+"""`liaison topics`: what is declared, who writes it for whom, why records are refused.
+
+Needs no server.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,13 @@ def topics(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Print the declared topics and the routing graph.
+    """Print the declared topics, the routing graph, and the codes of refused records.
 
     Example: [bold]liaison topics --all --json | jq '.topics | length'[/]
     """
     from deploy.access import product_topics
     from schemas.reference import Reference
+    from stream_apps.router.refusals import CODES
 
     declared = product_topics(Reference.load())
     if as_json:
@@ -49,6 +53,15 @@ def topics(
                     {"writer": writer, "topic": family, "reader": reader}
                     for writer, family, reader in _edges(declared)
                 ],
+                "codes": [
+                    {
+                        "code": code.code,
+                        "disposition": code.disposition.value,
+                        "meaning": code.meaning,
+                        "remedy": code.remedy,
+                    }
+                    for code in CODES.values()
+                ],
             }
         )
         return
@@ -66,6 +79,11 @@ def topics(
         print_text("")
         for line in graph_lines(declared):
             print_text(line)
+    print_table(
+        ("code", "disposition", "meaning", "what to do"),
+        [(c.code, c.disposition.value, c.meaning, c.remedy) for c in CODES.values()],
+        title="Why a record is refused (rejected: the sender must act; quarantined: an operator)",
+    )
 
 
 def families(declared: Iterable[Topic]) -> dict[str, list[Topic]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
 from confluent_kafka import (
@@ -29,7 +28,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
-from schemas.headers import Disposition, Refusal, refusal_headers
+from schemas.headers import Disposition, Headers, Refusal, headers_of, refusal_headers
 from schemas.topics import BLOCK_PARTITIONS, DLQ_BLOCKS, FACT_BLOCKS
 from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.metrics import LoaderMetrics
@@ -61,7 +60,7 @@ class _Fetched:
     position: BlockPosition
     key: bytes | None
     value: bytes
-    headers: list[tuple[str, bytes | None]]
+    headers: Headers
     timestamp_ms: int
 
 
@@ -242,13 +241,11 @@ def _fetched(topic_id: str, message: Message) -> _Fetched:
     partition, offset = message.partition(), message.offset()
     if partition is None or offset is None:
         raise TypeError("a record without a position came from the consumer")
-    # a list, whatever the stub says of dicts: names may repeat
-    headers = cast("list[tuple[str, str | bytes | None]]", message.headers() or [])
     return _Fetched(
         BlockPosition(topic_id, partition, offset),
         _bytes(message.key()),
         _bytes(message.value()) or b"",
-        [(name, _bytes(value)) for name, value in headers],
+        headers_of(message) or (),
         message.timestamp()[1],
     )
 

@@ -4,6 +4,10 @@ A block is an Avro container file; its headers name the offsets of `facts` that 
 to where each partition is cut stands in `cuts` too, written in the block's own transaction and read
 back on assignment: a mini-block that lies in a block is never cut again, even if the group's
 offsets were lost. Searches are folded once more, over all mini-blocks of a block.
+
+Only the router writes to `facts`: a schema that is unknown here is one provisioned since this
+process asked for ids, or one of a newer release. Nothing goes past such a mini-block; the process
+ends, and a new one asks again.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import structlog
 
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
+from schemas.errors import RetryableError
 from schemas.headers import Disposition, Refusal, refusal_headers
 from schemas.registry import SchemaIds
 from schemas.topics import (
@@ -114,9 +119,17 @@ class Cutter:
         ]
 
     def _read(self, record: Consumed) -> tuple[Schema, list[dict[str, Any]]]:
-        schema = self._ids.by_id.get(wire.schema_id_of(record.value))
-        if schema is None or schema.name != _MINI_BLOCK:
-            raise wire.WireError("not a mini-block of this catalogue")
+        schema_id = wire.schema_id_of(record.value)
+        schema = self._ids.by_id.get(schema_id)
+        if schema is None:
+            raise RetryableError(
+                f"schema id {schema_id} at {record.topic}/{record.partition}/{record.offset} is "
+                "unknown here: start again to ask the registry; if that does not help, update the "
+                "cutter",
+                code="unknown-schema",
+            )
+        if schema.name != _MINI_BLOCK:
+            raise wire.WireError(f"schema id {schema_id} is {schema.name}, no mini-block")
         assert record.value is not None
         decoded = wire.decode(schema.plain, record.value, offset=wire.FRAME_BYTES, whole=True)
         return self._fact_of[schema.version], decoded["facts"]

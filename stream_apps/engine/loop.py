@@ -8,6 +8,8 @@
 - On revocation whatever was collected is forgotten before the partition belongs to somebody else.
 - Every commit, a tick's too, carries offsets under the group's generation: a worker that slept
   past its session can't write what its successor has overtaken.
+- A transaction is bounded in what it reads and in what it writes: of a batch whose outputs are more
+  than that, half is tried, and so on. One record's outputs are always one transaction.
 - After an abort less is tried at once; a single record whose outputs the broker will never take is
   handed to the processor's `refuse`, so that it can't hold up the others.
 """
@@ -32,7 +34,14 @@ from schemas.errors import (
 )
 from stream_apps.engine.errors import classify, is_unwritable, must_abort
 from stream_apps.engine.reading import read_state
-from stream_apps.engine.records import Consumed, Partition, Processor, Produced, consumed
+from stream_apps.engine.records import (
+    Consumed,
+    Partition,
+    Processor,
+    Produced,
+    bytes_of,
+    consumed,
+)
 
 __all__ = ["LoopSettings", "TransactionalLoop"]
 
@@ -53,10 +62,12 @@ class LoopSettings:
     topics: tuple[str, ...]
     max_batch_records: int = 5000
     max_batch_bytes: int = 8 * 1024 * 1024
+    max_output_bytes: int = 32 * 1024 * 1024
     linger_s: float = 0.02
     tick_interval_s: float = 1.0
     commit_timeout_s: float = 30.0
     restore_timeout_s: float = 60.0
+    """How long reading state back may stand still."""
     session_timeout_ms: int = 10_000
 
 
@@ -151,7 +162,7 @@ class TransactionalLoop:
             self._collect(stop)
             if self._failure is not None:
                 raise self._failure
-            batch = self._take_collected()
+            batch = self._take_batch()
             if batch:
                 self._transact(batch)
             if clock.monotonic_s() >= next_tick:
@@ -160,21 +171,33 @@ class TransactionalLoop:
                 next_tick = clock.monotonic_s() + settings.tick_interval_s
 
     def _collect(self, stop: threading.Event) -> None:
-        """Read until the batch is full, or its time, from its first record on, is up."""
+        """Read until the batch is full, or its time, from its first record on, is up.
+
+        Asks the consumer at least once, since rebalances come with the answers.
+        """
         settings = self._settings
         patience = Deadline.after(self._clock, min(_POLL_S, settings.tick_interval_s))
-        while not patience.expired() and not stop.is_set():
-            room = self._limit - len(self._collected)
-            if room <= 0 or self._collected_bytes >= settings.max_batch_bytes:
-                return
-            messages = self._consumer.consume(room, min(_POLL_S, patience.remaining()))
+        while True:
+            full = self._is_full()
+            room = 1 if full else self._limit - len(self._collected)
+            wait_s = 0.0 if full else min(_POLL_S, patience.remaining())
+            messages = self._consumer.consume(room, wait_s)
             if self._failure is not None:
                 return
-            had_none = not self._collected
+            had = len(self._collected)
             for message in messages:
                 self._keep(message)
-            if had_none and self._collected:
+            self._collected_bytes += bytes_of(self._collected[had:])
+            if self._collected and not had:
                 patience = Deadline.after(self._clock, settings.linger_s)
+            if self._is_full() or patience.expired() or stop.is_set():
+                return
+
+    def _is_full(self) -> bool:
+        return (
+            len(self._collected) >= self._limit
+            or self._collected_bytes >= self._settings.max_batch_bytes
+        )
 
     def _keep(self, message: Message) -> None:
         error = message.error()
@@ -187,21 +210,37 @@ class TransactionalLoop:
             raise classify(KafkaException(error), f"consuming {message.topic()}")
         record = consumed(message)
         if Partition(record.topic, record.partition) in self._positions:
-            self._collected_bytes += len(record.value or b"")
             self._collected.append(record)
 
-    def _take_collected(self) -> list[Consumed]:
-        batch, self._collected = self._collected, []
-        self._collected_bytes = 0
+    def _take_batch(self) -> list[Consumed]:
+        """What one batch may hold of the records collected; the rest is for the next ones."""
+        if not self._is_full():
+            batch = self._collected
+            self._forget()
+            return batch
+        taken = taken_bytes = 0
+        for record in self._collected[: self._limit]:
+            size = bytes_of((record,))
+            if taken and taken_bytes + size > self._settings.max_batch_bytes:
+                break
+            taken += 1
+            taken_bytes += size
+        batch, self._collected = self._collected[:taken], self._collected[taken:]
+        self._collected_bytes -= taken_bytes
         return batch
 
     def _transact(self, batch: Sequence[Consumed]) -> None:
         processor = self._processor
         outputs = processor.process(batch) if batch else processor.tick(self._clock.now_ms())
+        fill = bytes_of(outputs) / self._settings.max_output_bytes
         if not batch and not outputs:
             processor.committed()
+        elif len(batch) > 1 and fill > 1:
+            processor.aborted()
+            self._rewind(batch)
         elif self._commits(batch, outputs):
-            self._limit = min(self._limit * 2, self._settings.max_batch_records)
+            if batch and fill <= 0.5:  # a tick says nothing of what a batch may hold
+                self._limit = min(self._limit * 2, self._settings.max_batch_records)
         elif self._unwritable is not None:
             self._open_producer()  # librdkafka skips sequence numbers after such an abort
             if len(batch) == 1:
@@ -313,12 +352,14 @@ class TransactionalLoop:
                 return
 
     def _rewind(self, batch: Sequence[Consumed]) -> None:
-        """Read a batch again, less of it at once."""
-        if batch:
-            self._limit = max(1, len(batch) // 2)
+        """Read a batch and what was collected behind it again, less of it at once."""
+        if not batch:
+            return
+        self._limit = max(1, len(batch) // 2)
         first: dict[Partition, int] = {}
-        for record in batch:
+        for record in (*batch, *self._collected):
             first.setdefault(Partition(record.topic, record.partition), record.offset)
+        self._forget()
         for partition, offset in first.items():
             if partition in self._positions:
                 self._consumer.seek(TopicPartition(partition.topic, partition.partition, offset))
@@ -369,5 +410,5 @@ class TransactionalLoop:
         log.info("engine.revoked", group=self._settings.group_id, partitions=len(lost))
 
     def _forget(self) -> None:
-        self._collected.clear()
+        self._collected = []
         self._collected_bytes = 0

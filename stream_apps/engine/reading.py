@@ -38,10 +38,10 @@ def read_state(
     """Committed records of partitions that hold state, past their present end.
 
     Raises:
-        RetryableError: not done within `timeout_s`.
+        RetryableError: nothing came for `timeout_s`.
     """
-    deadline = Deadline.after(clock, timeout_s)
-    return _read(kafka, _marks(kafka, partitions, deadline), deadline)
+    marks = _marks(kafka, partitions, Deadline.after(clock, timeout_s))
+    return _read(kafka, marks, clock, timeout_s)
 
 
 def read_from(
@@ -55,12 +55,11 @@ def read_from(
     """Committed records from these offsets on, past the partitions' present end.
 
     Raises:
-        RetryableError: not done within `timeout_s`.
+        RetryableError: nothing came for `timeout_s`.
     """
-    deadline = Deadline.after(clock, timeout_s)
-    marks = _marks(kafka, starts, deadline)
+    marks = _marks(kafka, starts, Deadline.after(clock, timeout_s))
     ranges = {p: (max(start, marks[p][0]), marks[p][1]) for p, start in starts.items()}
-    return _read(kafka, ranges, deadline, progress)
+    return _read(kafka, ranges, clock, timeout_s, progress)
 
 
 def read_topics(
@@ -75,7 +74,7 @@ def read_topics(
 
     Raises:
         ConfigurationError: a topic is not there.
-        RetryableError: not done within `timeout_s`.
+        RetryableError: nothing came for `timeout_s`.
     """
     known = AdminClient(kafka.client_config()).list_topics(timeout=_ASK_S).topics
     partitions: list[Partition] = []
@@ -108,7 +107,8 @@ def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: C
 def _read(
     kafka: KafkaConnection,
     ranges: Mapping[Partition, tuple[int, int]],
-    deadline: Deadline,
+    clock: Clock,
+    timeout_s: float,
     progress: Progress = _untold,
 ) -> Iterator[Consumed]:
     open_ends = {p: end for p, (begin, end) in ranges.items() if end > begin}
@@ -121,12 +121,14 @@ def _read(
     )
     try:
         consumer.assign([TopicPartition(*p, ranges[p][0]) for p in open_ends])
+        patience = Deadline.after(clock, timeout_s)
         while open_ends:
-            if deadline.expired():
+            if patience.expired():
                 raise RetryableError(
-                    f"{sorted(open_ends)} could not be read to the end in time: "
-                    "is a transaction hanging?"
+                    f"{sorted(open_ends)} could not be read to the end, nothing came for "
+                    f"{timeout_s:g} s: is a transaction hanging?"
                 )
+            came = False
             for message in consumer.consume(_BATCH, 0.2):
                 error = message.error()
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
@@ -134,6 +136,7 @@ def _read(
                 where = Partition(str(message.topic()), message.partition() or 0)
                 reached = message.offset() or 0
                 if error is None:
+                    came = True
                     if where not in open_ends:
                         continue
                     yield consumed(message)
@@ -143,6 +146,8 @@ def _read(
                 if reached >= open_ends.get(where, 0):
                     open_ends.pop(where, None)
             progress(total - sum(left.values()), total)
+            if came:  # how long it all takes is nobody's fault, as long as it goes on
+                patience = Deadline.after(clock, timeout_s)
     finally:
         consumer.close()
 

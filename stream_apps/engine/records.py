@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 from confluent_kafka import Message
 
-__all__ = ["Consumed", "Partition", "Processor", "Produced", "consumed"]
+from schemas.headers import Headers, headers_of
+
+__all__ = ["Consumed", "Partition", "Processor", "Produced", "bytes_of", "consumed"]
 
 
 class Partition(NamedTuple):
@@ -18,7 +20,10 @@ class Partition(NamedTuple):
 
 
 class Consumed(NamedTuple):
-    """A record as it was read. `timestamp_ms` is the broker's append time."""
+    """A record as it was read.
+
+    `timestamp_ms` is the broker's append time; `headers` is None where they can't be read.
+    """
 
     topic: str
     partition: int
@@ -26,7 +31,7 @@ class Consumed(NamedTuple):
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
+    headers: Headers | None
 
 
 class Produced(NamedTuple):
@@ -35,7 +40,7 @@ class Produced(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
+    headers: Headers = ()
     partition: int = -1
 
 
@@ -45,19 +50,33 @@ def consumed(message: Message) -> Consumed:
     assert topic is not None
     assert partition is not None
     assert offset is not None
-    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
     return Consumed(
         topic, partition, offset, message.timestamp()[1], message.key(), message.value(),
-        headers or (),
+        headers_of(message),
     )  # fmt: skip
+
+
+def bytes_of(records: Iterable[Consumed | Produced]) -> int:
+    """What records take with their keys and headers."""
+    total = headers_bytes = 0
+    added_up: Headers | None = None
+    for record in records:
+        headers = record.headers
+        if headers is not added_up:  # those for many readers share theirs
+            added_up, headers_bytes = headers, 0
+            for name, content in headers or ():
+                headers_bytes += len(name) + len(content or b"")
+        total += headers_bytes + len(record.key or b"") + len(record.value or b"")
+    return total
 
 
 class Processor(Protocol):
     """A function of batches with a state that follows the transaction.
 
     `process` and `tick` may change state, must not block, and must not do I/O; they raise only on
-    an error of the program, never because of what a record holds. After each of them, and after
-    `refuse`, the engine calls `committed` or `aborted`, exactly one of the two.
+    an error of the program, never because of what a record holds, or a LiaisonError where only
+    another process can go on. After each of them, and after `refuse`, the engine calls `committed`
+    or `aborted`, exactly one of the two.
     """
 
     def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:

@@ -31,12 +31,17 @@ class Audience:
         return bool(self.regions or self.bureaus)
 
 
-def handling_class(envelope: Mapping[str, Any]) -> str:
-    """`red`, `restricted`, `withheld` or `none`: what statistics protect."""
+def handling_class(kind: str, envelope: Mapping[str, Any]) -> str:
+    """`red`, `restricted`, `directed`, `withheld` or `none`: what statistics protect.
+
+    Only of `none` may every bureau of a region know that the event is there.
+    """
     if is_for_named_readers_only(envelope):
         return "red"
     if envelope["restricted_to"] is not None:
         return "restricted"
+    if kind not in READERLESS_KINDS and named_readers(kind, envelope) is not None:
+        return "directed"
     return "withheld" if envelope["withheld_from"] else "none"
 
 

@@ -2,7 +2,8 @@
 
 Owns the ledger's :class:`~stream_apps.router.ledger.Book` and what a batch adds to it: dead
 letters, refusals for receipts, gaps. A receipt goes out at once on a refusal or a gap, else at most
-every 10 s an account.
+every 10 s an account. Of receipts the newest of an account is kept, so each lists all numbers that
+stand refused; the words for each refusal are in those receipts alone that follow it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ RECEIPT_INTERVAL_MS = 10_000
 _NOBODY = "??"
 """Stands for the bureau of a record whose key is none."""
 _MAX_LISTED = 500
+_MAX_DUE = 1000
 _KEPT_BYTES = 64 * 1024
 _MAX_REASON = 500
 _MAX_ID = 64
@@ -109,8 +111,11 @@ class Booking:
         self._note(record, place, key, refused, 0, None)
 
     def touch_due(self, now_ms: int) -> None:
-        """Touch the accounts whose receipt has waited long enough, so that `take` writes it."""
-        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS):
+        """Touch accounts whose receipt has waited long enough, so that `take` writes it.
+
+        Not all where they are many: the others are due at the next tick.
+        """
+        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS)[:_MAX_DUE]:
             self.book.change(place, key)
 
     def take(self, now_ms: int) -> list[Produced]:
@@ -126,11 +131,12 @@ class Booking:
                 if account.key.bureau != _NOBODY:
                     topic = receipts_topic(account.key.bureau)
                     out += [
-                        self._of(topic, account, self._receipt, receipt)
+                        self._of(topic, _receipt_key(place, account.key), self._receipt, receipt)
                         for receipt in _receipts(account, refusals)
                     ]
             ledger = ledger_topic(place[0])
-            out.append(self._of(ledger, account, self._entry, account.to_record(), place[1]))
+            key, entry = account.key.text(), account.to_record()
+            out.append(self._of(ledger, key, self._entry, entry, place[1]))
         self._refusals.clear()
         self._gaps.clear()
         return out
@@ -179,13 +185,18 @@ class Booking:
     def _of(
         self,
         topic: str,
-        account: Account,
+        key: str,
         schema: Schema,
         record: Mapping[str, Any],
         partition: int = -1,
     ) -> Produced:
         value = wire.frame(self._ids.id_of(schema), wire.encode(schema.plain, record))
-        return Produced(topic, account.key.text().encode(), value, partition=partition)
+        return Produced(topic, key.encode(), value, partition=partition)
+
+
+def _receipt_key(place: Place, key: AccountKey) -> str:
+    """Every partition counts what it can't attribute; elsewhere the account has one place."""
+    return key.text() if key.system != UNATTRIBUTED else f"{key.text()}/{place[0]}/{place[1]}"
 
 
 def _dead_letter(topic: str, record: Consumed, refusal: Refusal) -> Produced:
@@ -213,6 +224,8 @@ def _receipts(account: Account, refusals: list[dict[str, Any]]) -> Iterator[dict
             "quarantined": account.quarantined,
             "missing": account.missing_count(),
             "repeats": account.repeats,
+            "refused": [item._asdict() for item in account.refused],
+            "forgotten_until": account.forgotten_until,
             "missing_ranges": [{"first": f, "last": e} for f, e in account.missing[:_MAX_LISTED]],
             "refusals": refusals[start : start + _MAX_LISTED],
             "recorded_at": account.recorded_at,

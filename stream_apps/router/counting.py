@@ -154,7 +154,11 @@ class SearchFolder:
         recorded_at: int,
         source: tuple[str, int, int],
     ) -> None:
-        hit = any(measure["measure"] == "hits" for measure in measures)
+        hit = any(
+            measure["measure"] == "hits"
+            and int.from_bytes(measure["value"], "big", signed=True) > 0
+            for measure in measures
+        )
         minute = head["occurred_at"] // _MINUTE_MS * _MINUTE_MS
         key = (decision.fold, source[0], source[1], hit, minute, recorded_at // _MINUTE_MS)
         fact = self._facts.get(key)

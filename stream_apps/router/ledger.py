@@ -7,7 +7,9 @@ refusals, a replay that is refused again counts again.
 
 An account is bounded: gaps beyond :data:`MAX_GAPS` are not opened, the oldest refused ranges beyond
 their bounds are forgotten, and a replay of a number that lies below those is refused, since nobody
-can tell any more whether it was accepted since.
+can tell any more whether it was accepted since. So is the number of accounts that a bureau has: no
+account is ever forgotten, since that would let everything in it be booked anew, and so none is
+opened beyond :data:`MAX_ACCOUNTS`.
 
 Pure: a :class:`Book` holds accounts, changes copies of those that a batch touches, and either keeps
 the copies (commit) or forgets them (abort).
@@ -16,6 +18,7 @@ the copies (commit) or forgets them (abort).
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -25,6 +28,7 @@ from typing import Any, NamedTuple
 from schemas.headers import Disposition
 
 __all__ = [
+    "MAX_ACCOUNTS",
     "MAX_GAPS",
     "MAX_JUMP",
     "Account",
@@ -37,6 +41,8 @@ MAX_JUMP = 1_000_000
 """A number further than this above the highest one seen is a fault, not a gap."""
 MAX_GAPS = 4096
 """Ranges of missing numbers in one account; a number that would open another is refused."""
+MAX_ACCOUNTS = 1000
+"""Accounts of one bureau in one lane. An outbox needs one for as long as it lives."""
 _TAIL = 64
 _MAX_REFUSED_RANGES = {Disposition.REJECTED.value: 512, Disposition.QUARANTINED.value: 4096}
 
@@ -62,7 +68,7 @@ class AccountKey(NamedTuple):
     epoch: int
 
     def text(self) -> str:
-        """The record key in `ledger.<region>` and `receipts.<bureau>`."""
+        """The record key in `ledger.<region>`."""
         return f"{self.bureau}/{self.system}/{self.lane}/{self.epoch}"
 
 
@@ -247,6 +253,17 @@ class Book:
     def __init__(self) -> None:
         self._kept: dict[tuple[Place, AccountKey], Account] = {}
         self._touched: dict[tuple[Place, AccountKey], Account] = {}
+        self._opened: Counter[tuple[Place, str]] = Counter()
+        self._opened_in_batch: Counter[tuple[Place, str]] = Counter()
+
+    def may_open(self, place: Place, key: AccountKey) -> bool:
+        """Whether there is such an account, or room for it."""
+        where, whose = (place, key), (place, key.bureau)
+        return (
+            where in self._kept
+            or where in self._touched
+            or self._opened[whose] + self._opened_in_batch[whose] < MAX_ACCOUNTS
+        )
 
     def account(self, place: Place, key: AccountKey) -> Account:
         """An account to read; do not change it."""
@@ -260,6 +277,8 @@ class Book:
         if account is None:
             kept = self._kept.get(where)
             account = self._touched[where] = kept.copy() if kept is not None else Account(key)
+            if kept is None:
+                self._opened_in_batch[place, key.bureau] += 1
         return account
 
     def touched(self) -> Iterator[tuple[Place, Account]]:
@@ -283,22 +302,28 @@ class Book:
     def commit(self) -> None:
         self._kept.update(self._touched)
         self._touched.clear()
+        self._opened.update(self._opened_in_batch)
+        self._opened_in_batch.clear()
 
     def abort(self) -> None:
         self._touched.clear()
+        self._opened_in_batch.clear()
 
     def put(self, place: Place, account: Account) -> None:
         """Restore an account as it was last committed."""
+        if (place, account.key) not in self._kept:
+            self._opened[place, account.key.bureau] += 1
         self._kept[place, account.key] = account
 
     def drop(self, place: Place, lane: str) -> None:
         """Forget a lane's accounts of a partition that was taken away."""
-        self._touched.clear()
+        self.abort()
         self._kept = {
             where: account
             for where, account in self._kept.items()
             if where[0] != place or where[1].lane != lane
         }
+        self._opened = Counter((kept_place, key.bureau) for kept_place, key in self._kept)
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -35,7 +35,7 @@ from stream_apps.router.counting import SearchFolder
 from stream_apps.router.decision import Decider
 from stream_apps.router.delivery import Delivery
 from stream_apps.router.keywords import Classifier
-from stream_apps.router.ledger import AccountKey, Book, Place, Standing
+from stream_apps.router.ledger import MAX_ACCOUNTS, AccountKey, Book, Place, Standing
 from stream_apps.router.reading import Read, Reader
 from stream_apps.router.refusals import (
     BAD_SEQUENCE,
@@ -43,6 +43,8 @@ from stream_apps.router.refusals import (
     REPLAY_FORGOTTEN,
     SEQUENCE_REUSED,
     TOO_LARGE,
+    TOO_MANY_ACCOUNTS,
+    UNDECODABLE,
     Refused,
 )
 
@@ -135,6 +137,7 @@ class Router:
         key = AccountKey(*read.origin)
         try:
             check_place(record, place[0], self.lane, key, self._reference)
+            self._check_account(place, key)
         except Refused as refused:
             self._booking.refuse_unattributed(record, place, refused)
             return
@@ -151,6 +154,10 @@ class Router:
     def _accept(self, read: Read, entry: Entry) -> None:
         """Nothing is booked or written before everything that may refuse has passed."""
         record, kind = entry.record, read.schema.kind
+        if record.headers is None:
+            raise Refused(
+                UNDECODABLE, "a header's name is no UTF-8, so none of the headers can be read"
+            )
         if read.refused is not None:
             raise read.refused
         decision = read.decision
@@ -167,6 +174,14 @@ class Router:
             source = (record.topic, record.partition, record.offset)
             self._searches[region].add(
                 decision, read.head, read.measures, record.timestamp_ms, source
+            )
+
+    def _check_account(self, place: Place, key: AccountKey) -> None:
+        if not self.book.may_open(place, key):
+            raise Refused(
+                TOO_MANY_ACCOUNTS,
+                f"{key.bureau} has {MAX_ACCOUNTS} accounts in lane {key.lane}, {key.text()} would "
+                "be another: does a client begin an epoch at each start?",
             )
 
     def _entry(
@@ -209,6 +224,7 @@ class Router:
             origin = Origin.unpack(packed)
             key = AccountKey(origin.bureau, origin.system, origin.lane, origin.epoch)
             check_place(record, place[0], self.lane, key, self._reference)
+            self._check_account(place, key)
         except (PermanentError, Refused):
             self._booking.refuse_unattributed(record, place, refused)
             return
@@ -250,7 +266,7 @@ class Router:
 def _check_size(record: Consumed) -> None:
     """A compressed batch may hold records that no topic would take by themselves."""
     size = len(record.key or b"") + len(record.value or b"")
-    size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    size += sum(len(name) + len(value or b"") for name, value in record.headers or ())
     if size > MAX_SOURCE_BYTES:
         raise Refused(TOO_LARGE, f"{size} bytes with key and headers; allowed: {MAX_SOURCE_BYTES}")
 

@@ -11,9 +11,9 @@ a count only grows, so the open window is tested with each record, and its alert
 record that crosses the bound; once closed, it leaves again with the final figures and the same id.
 
 An alert is read by every bureau of its region. So an event that is not for all of them is never
-counted, or an alert would disclose that it exists: TLP:RED, restricted to some, withheld from one
-(a fact's `restricted` is anything but none). Exercises and recalls tell of no crime, and are not
-counted either.
+counted, or an alert would disclose that it exists: TLP:RED, restricted to some, directed to those
+whom it names, withheld from one (a fact's `restricted` is anything but none). Exercises and recalls
+tell of no crime, and are not counted either.
 """
 
 from __future__ import annotations

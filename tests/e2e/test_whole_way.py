@@ -3,6 +3,7 @@
 The tests share one stack and run in this order; the last ones damage it on purpose.
 """
 
+import json
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,15 +21,28 @@ from confluent_kafka.admin import AdminClient
 from deploy.handover import open_handover, outbox_file
 from deploy.traffic import play_traffic, simulator_outbox
 from producers.simulator import Mix, Simulator, operation_reports
+from schemas import wire
+from schemas.catalogue import Catalogue
 from schemas.clock import SystemClock
 from schemas.headers import UNATTRIBUTED
 from schemas.ids import uuid7
-from schemas.models import Arrest, Measure, Recall, Report, Seizure, Supersedes
-from schemas.topics import desk_topic
+from schemas.models import (
+    Arrest,
+    Measure,
+    Recall,
+    Report,
+    Seizure,
+    Stamp,
+    Supersedes,
+    encode_event,
+)
+from schemas.topics import desk_topic, ledger_topic, source_topic
 from stream_apps.cutter import CUTTER_GROUP
+from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
 from tests.conftest import Stack
 from tests.e2e.world import World
+from tests.raw_headers import send_with_header_name
 from tests.worker_processes import WorkerProcess
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -43,6 +58,11 @@ def world(stack: Stack, pipeline: dict[str, WorkerProcess]) -> World:
 
 
 BUREAUS = ("FR", "JP", "BR", "KE", "EG", "DE", "IN", "US", "CN", "ZA", "MX", "SA")
+
+
+def decoded(stack: Stack, value: bytes) -> dict[str, Any]:
+    schema = stack.ids.by_id[wire.schema_id_of(value)]
+    return wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
 
 
 def an_arrest(**fields: object) -> Arrest:
@@ -85,6 +105,29 @@ def test_the_published_figures_of_two_operations_come_out(world: World) -> None:
     assert figures["haechi-iv", "amount-seized"] == (34, 300_000_000)
     assert figures["storm-makers-ii", "persons-arrested"] == (27, 281)
     assert figures["storm-makers-ii", "victims-rescued"] == (27, 149)
+
+
+def test_a_header_name_that_is_no_utf_8_is_refused_under_its_number_and_stops_nobody(
+    world: World,
+) -> None:
+    stack, schema = world.stack, Catalogue.load().event("arrest")
+    stamp = Stamp("IS", "odd", "message", 7, 1, SystemClock().now_ms(), "test", "1")
+    value = wire.frame(stack.ids.id_of(schema), encode_event(schema, an_arrest(), stamp))
+    send_with_header_name(stack.kafka, source_topic("europe"), b"IS", value, b"cl\xe9")
+    world.publish("IS", an_arrest(case_ref="after it"))
+    world.assert_no_difference()
+    listed = json.loads(world.liaison("dlq", "list", "--code", "undecodable", "--json").stdout)
+    (place,) = [record["place"] for record in listed if record["bureau"] == "IS"]
+    shown = json.loads(world.liaison("dlq", "show", place, "--json").stdout)
+    assert shown["value_hex"] == value.hex()
+    assert world.liaison("dlq", "replay", place).returncode == 0
+    world.assert_no_difference()
+    entries = [
+        decoded(stack, record.value or b"")
+        for record in read_topics(stack.kafka, [ledger_topic("europe")], SystemClock())
+        if record.key == b"IS/odd/message/7"
+    ]
+    assert (entries[-1]["accepted"], entries[-1]["rejected"]) == (1, 0)
 
 
 def test_kill_9_of_the_router_between_produce_and_commit_loses_and_doubles_nothing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from avro.io import BinaryDecoder, DatumReader
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
+from schemas.headers import headers_of
 from tests.faults.expectation import EventKey
 
 __all__ = ["Copy", "Found", "Ledger", "find"]
@@ -88,15 +89,15 @@ def find(
     names = _topics(kafka)
     sent: dict[EventKey, bytes] = {}
     for message in _read(kafka, [n for n in names if n.startswith(("intel.", "search."))]):
-        origin = _origin(message)
+        origin = _origin(dict(headers_of(message) or ()))
         if origin is not None:
             sent[origin] = (message.value() or b"")[_FRAME:]
     _read_desks(kafka, names, decode, sent, found)
     for message in _read(kafka, [n for n in names if n.startswith("dlq.")]):
-        headers = dict(message.headers() or [])
+        headers = dict(headers_of(message) or ())
         code = _text(headers, "__streams.errors.exception")
         stage = _text(headers, "__streams.errors.stage")
-        origin = _origin(message)
+        origin = _origin(headers)
         if stage == "router" and origin is not None:
             found.dead[origin, code] += 1
         else:
@@ -166,13 +167,12 @@ def _read(kafka: KafkaConnection, topics: Iterable[str]) -> Iterator[Message]:
         consumer.close()
 
 
-def _origin(message: Message) -> EventKey | None:
+def _origin(headers: Mapping[str, bytes | None]) -> EventKey | None:
     """The event in the header that the outbox writes."""
-    packed = dict(message.headers() or []).get("liaison-origin")
+    packed = headers.get("liaison-origin")
     if packed is None:
         return None
-    text = packed if isinstance(packed, str) else packed.decode("ascii", "replace")
-    _, bureau, _, _, _, _, event_id = text.split(";")
+    _, bureau, _, _, _, _, event_id = packed.decode("ascii", "replace").split(";")
     return EventKey(bureau, event_id)
 
 

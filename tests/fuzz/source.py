@@ -248,8 +248,9 @@ def _refused(
             if (refusal.topic, refusal.partition) != (came.topic, came.partition):
                 raise Finding(f"a dead letter names another place: {refusal}")
             if refusal.code != TOO_LARGE.code:
-                kept = (dead.key, dead.value, list(dead.headers)[: len(came.headers)])
-                if kept != (came.key, came.value, list(came.headers)):
+                came_with = list(came.headers or ())
+                kept = (dead.key, dead.value, list(dead.headers)[: len(came_with)])
+                if kept != (came.key, came.value, came_with):
                     raise Finding("a dead letter is not the record byte for byte")
             yield refusal.offset, refusal
 

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.connections import KafkaConnection
-from schemas.headers import ORIGIN_HEADER, Origin, header
+from schemas.headers import ORIGIN_HEADER, Origin, header, headers_of
 from schemas.topics import SOURCE_PARTITIONS, partition_of
 
 __all__ = ["SourceRecord", "in_order", "make_topic", "read_topic"]
@@ -55,7 +55,7 @@ def read_topic(kafka: KafkaConnection, topic: str) -> list[SourceRecord]:
 
 
 def _record(found: Any) -> SourceRecord:
-    origin = Origin.unpack(header(found.headers(), ORIGIN_HEADER) or b"")
+    origin = Origin.unpack(header(headers_of(found), ORIGIN_HEADER) or b"")
     return SourceRecord(origin, found.partition(), found.key(), found.value())
 
 

@@ -4,10 +4,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,12 +16,22 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.clock import SystemClock
+from schemas.clock import ManualClock, SystemClock
 from schemas.connections import KafkaConnection
-from schemas.errors import ConfigurationError
-from stream_apps.engine import read_topics
+from schemas.errors import ConfigurationError, RetryableError
+from stream_apps.engine import (
+    Consumed,
+    LoopSettings,
+    Partition,
+    Produced,
+    TransactionalLoop,
+    read_state,
+    read_topics,
+)
+from stream_apps.engine.records import bytes_of
 from tests.conftest import Stack
-from tests.integration.engine_worker import TOO_LARGE
+from tests.integration.engine_worker import TOO_LARGE, Numbering
+from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -176,14 +187,133 @@ def test_a_record_whose_outputs_the_broker_never_takes_is_refused_and_the_others
     assert [int(v.split()[2]) for v in written if v != b"refused"] == list(range(100))
 
 
+def test_headers_with_a_name_that_is_no_utf_8_come_as_unreadable_and_stop_nobody(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    producer = Producer(stack.kafka.producer_config())
+    for number in range(300):
+        producer.produce(topics[0], str(number).encode(), b"k", headers=[("h", b"1")])
+    assert producer.flush(30) == 0
+    for number in (300, 301):
+        value = str(number).encode()
+        send_with_header_name(stack.kafka, topics[0], b"k", value, b"cl\xe9")
+    producer.produce(topics[0], b"302", b"k")
+    assert producer.flush(30) == 0
+    headers = [r.headers for r in read_topics(stack.kafka, [topics[0]], SystemClock())]
+    assert headers == [[("h", b"1")]] * 300 + [None, None, ()]
+    worker = Worker(stack.kafka, topics, "a")
+    with ExitStack() as undo:
+        worker.start()
+        undo.callback(worker.kill)
+        assert_each_once(numbered(stack.kafka, topics[1], 303), 303)
+
+
+class Fanning(Numbering):
+    """Numbers, and writes a filling to many readers; notes what one transaction read and wrote."""
+
+    FILLING = b"x" * 10_000
+    FAN_OUT = 8
+
+    def __init__(self, out: str, state: str, stop_after: int) -> None:
+        super().__init__(out, state)
+        self.stop = threading.Event()
+        self.read: list[int] = []
+        self.written: list[int] = []
+        self._stop_after = stop_after
+        self._tried: tuple[list[int], int] = ([], 0)
+        self._done = 0
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        numbers = super().process(batch)
+        extra = [Produced(self._out, b"filling", self.FILLING) for _ in batch] * self.FAN_OUT
+        self._tried = ([bytes_of([record]) for record in batch], bytes_of([*numbers, *extra]))
+        return [*numbers, *extra]
+
+    def committed(self) -> None:
+        super().committed()
+        sizes, wrote = self._tried
+        if sizes:
+            self.read.append(sum(sizes) if len(sizes) > 1 else 0)
+            self.written.append(wrote if len(sizes) > 1 else 0)
+            self._done += len(sizes)
+        self._tried = ([], 0)
+        if self._done >= self._stop_after:
+            self.stop.set()
+
+    def aborted(self) -> None:
+        super().aborted()
+        self._tried = ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "most_read", "most_written"),
+    [
+        ({"max_output_bytes": 1_000_000}, 8 * 1024 * 1024, 1_000_000),
+        ({"max_output_bytes": 50_000}, 8 * 1024 * 1024, 50_000),
+        ({"max_batch_bytes": 30_000}, 30_000, 32 * 1024 * 1024),
+    ],
+    ids=["outputs", "less than one record's outputs", "inputs"],
+)
+def test_a_transaction_is_bounded_in_what_it_reads_and_writes(
+    stack: Stack,
+    topics: tuple[str, str, str],
+    bounds: dict[str, int],
+    most_read: int,
+    most_written: int,
+) -> None:
+    producer = Producer(stack.kafka.producer_config())
+    for number in range(200):
+        producer.produce(topics[0], str(number).encode().zfill(5_000), f"k{number % 7}".encode())
+    producer.produce(topics[0], b"200".zfill(500_000), b"k0")
+    assert producer.flush(60) == 0
+    fanning = Fanning(topics[1], topics[2], stop_after=201)
+    group = f"{topics[0]}-group"
+    settings = LoopSettings(group, f"{topics[0]}-a", (topics[0],), **bounds)
+    TransactionalLoop(stack.kafka, fanning, settings).run(fanning.stop)
+    assert max(fanning.read) <= most_read
+    assert max(fanning.written) <= most_written
+    seen: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
+    fillings = 0
+    for record in read_topics(stack.kafka, [topics[1]], SystemClock()):
+        if record.value == Fanning.FILLING:
+            fillings += 1
+            continue
+        key, count, value = (record.value or b"").split()
+        seen[key].append((int(count), int(value.lstrip(b"0") or b"0")))
+    assert fillings == 201 * Fanning.FAN_OUT
+    assert_each_once(seen, 201)
+
+
+def test_reading_state_back_may_take_long_as_long_as_it_goes_on(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    feed(stack.kafka, topics[2], range(3000))
+    clock = ManualClock()
+    places = [Partition(topics[2], n) for n in range(PARTITIONS)]
+    read = 0
+    for _ in read_state(stack.kafka, places, clock, timeout_s=10.0):
+        read += 1
+        clock.advance(1.0)
+    assert read == 3000
+
+
+def test_reading_state_back_ends_where_a_transaction_hangs(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    feed(stack.kafka, topics[2], range(10))
+    hanging = Producer(stack.kafka.producer_config(transactional_id=topics[2]))
+    hanging.init_transactions(30)
+    hanging.begin_transaction()
+    hanging.produce(topics[2], b"11", b"k", 0)
+    hanging.flush(30)
+    with pytest.raises(RetryableError, match="is a transaction hanging"):
+        list(read_state(stack.kafka, [Partition(topics[2], 0)], SystemClock(), timeout_s=2.0))
+    hanging.abort_transaction(30)
+
+
 def test_a_group_without_positions_is_told_what_to_do(
     stack: Stack, topics: tuple[str, str, str]
 ) -> None:
-    import threading
-
-    from stream_apps.engine import LoopSettings, TransactionalLoop
-    from tests.integration.engine_worker import Numbering
-
     settings = LoopSettings(
         group_id=f"none-{uuid.uuid4().hex[:8]}",
         transactional_id=f"none-{uuid.uuid4().hex[:8]}",

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS raw.facts
     language LowCardinality(String) COMMENT 'Language of the event',
     operation LowCardinality(String) COMMENT 'Operation, or empty',
     countries Array(LowCardinality(String)) COMMENT 'Countries concerned, ISO 3166 alpha-2',
-    restricted LowCardinality(String) COMMENT 'Handling class: none, withheld, restricted or red',
+    restricted LowCardinality(String) COMMENT 'Handling class: none, withheld, directed, restricted or red',
     test Bool COMMENT 'An exercise: never in statistics',
     measures Array(LowCardinality(String)) COMMENT 'Codes of what was measured',
     measure_values Array(Decimal(18, 3)) COMMENT 'Their values, in the order of measures',

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS agg.events_month
     offence LowCardinality(String) COMMENT 'ICCS code, or empty',
     operation LowCardinality(String) COMMENT 'Operation, or empty',
     urgency LowCardinality(String) COMMENT 'Urgency',
-    restricted LowCardinality(String) COMMENT 'Handling class: none, withheld, restricted or red',
+    restricted LowCardinality(String) COMMENT 'Handling class: none, withheld, directed, restricted or red',
     test Bool COMMENT 'An exercise: never in statistics',
     events SimpleAggregateFunction(sum, Int64) COMMENT 'Events that count: sum(sign * events)',
     usd SimpleAggregateFunction(sum, Decimal(38, 2)) COMMENT 'First money measure in US dollars: sum(sign * amount_usd)'

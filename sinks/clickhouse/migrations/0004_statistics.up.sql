@@ -10,7 +10,7 @@ CREATE VIEW IF NOT EXISTS agg.events_by_month
     offence LowCardinality(String) COMMENT 'ICCS code, or empty',
     operation LowCardinality(String) COMMENT 'Operation, or empty',
     urgency LowCardinality(String) COMMENT 'Urgency',
-    restricted LowCardinality(String) COMMENT 'Handling class: none, withheld, restricted or red',
+    restricted LowCardinality(String) COMMENT 'Handling class: none, withheld, directed, restricted or red',
     events Int64 COMMENT 'Events that count: sum(sign * events)',
     usd Decimal(38, 2) COMMENT 'First money measure in US dollars: sum(sign * amount_usd)'
 ) AS

@@ -19,6 +19,7 @@ from deploy.cli.publishing import parse_events
 from deploy.handover import outbox_file
 from schemas.errors import ConfigurationError, FencedError, PermanentError, RetryableError
 from sinks.desk import EXIT_GAP, EXIT_OK
+from stream_apps.router.refusals import CODES
 
 Capture = pytest.CaptureFixture[str]
 
@@ -134,6 +135,8 @@ def test_topics_are_printed_as_json(capsys: Capture) -> None:
     names = {topic["name"] for topic in told["topics"]}
     assert {"intel.europe", "desk.mena.terrorism", "strikes", "fact-blocks"} <= names
     assert {"writer": "cutter", "topic": "fact-blocks", "reader": "loader"} in told["edges"]
+    assert [code["code"] for code in told["codes"]] == list(CODES)
+    assert all(code["meaning"] and code["remedy"] for code in told["codes"])
 
 
 def test_topics_draw_the_graph(capsys: Capture) -> None:
@@ -141,6 +144,8 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
     shown = capsys.readouterr().out
     assert "desk.<region>.<category>" in shown
     assert "──▶ cutter, surge" in shown
+    for code in CODES.values():
+        assert f"{code.code} " in shown
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ import pytest
 from schemas.reference import Reference
 from schemas.topics import (
     BLOCK_PARTITIONS,
+    CUTS,
     SOURCE_REGIONS,
+    SURGE_CHANGELOG,
     block_partition,
     declared_topics,
     murmur2,
@@ -55,7 +57,7 @@ def test_a_desk_is_read_by_its_region_and_a_bureaus_topic_by_itself_and_the_audi
 
 
 def test_what_is_read_from_its_start_by_key_is_compacted_soon() -> None:
-    for name in ("receipts.FR", "ledger.europe"):
+    for name in ("receipts.FR", "ledger.europe", CUTS, SURGE_CHANGELOG):
         config = TOPICS[name].config
         assert config["cleanup.policy"] == "compact"
         assert (config["segment.ms"], config["segment.bytes"]) == ("600000", "16777216")

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from schemas import wire
 from schemas.catalogue import Catalogue
+from schemas.errors import RetryableError
 from schemas.headers import header, read_refusal
 from schemas.registry import SchemaIds
 from schemas.topics import CUTS, FACT_BLOCKS, FACTS
@@ -142,10 +145,29 @@ def test_a_block_stays_within_its_size() -> None:
 
 
 def test_an_unreadable_mini_block_is_quarantined_and_blocks_nobody() -> None:
-    broken = mini_block(1)._replace(value=b"\0\0\0\0\x02nonsense")
+    broken = mini_block(1)
+    broken = broken._replace(value=(broken.value or b"")[: wire.FRAME_BYTES] + b"nonsense")
     out = a_cutter().process([mini_block(0, a_fact()), broken, mini_block(2, a_fact())])
     (letter,) = [record for record in out if record.topic == "dlq.africa"]
     assert letter.value == broken.value
     assert read_refusal(letter.headers).stage == "cutter"
     (block,) = [record for record in out if record.topic == FACT_BLOCKS]
     assert len(rows(block)) == 2
+
+
+def test_a_mini_block_of_another_kind_is_quarantined() -> None:
+    other = wire.frame(IDS.id_of(FACT), b"")
+    (letter, _) = a_cutter().process([mini_block(0)._replace(value=other)])
+    assert "liaison.facts.Fact" in read_refusal(letter.headers).reason
+
+
+def test_nothing_goes_past_a_schema_that_is_unknown_until_the_registry_is_asked_anew() -> None:
+    cutter = a_cutter()
+    newer = mini_block(1, a_fact())
+    numbers = {schema: number for number, schema in IDS.by_id.items()}
+    newer = newer._replace(value=wire.frame(99_999, (newer.value or b"")[wire.FRAME_BYTES :]))
+    with pytest.raises(RetryableError, match="facts/0/1"):
+        cutter.process([mini_block(0, a_fact()), newer])
+    successor = Cutter(catalogue=CATALOGUE, ids=SchemaIds({**numbers, MINI_BLOCK: 99_999}))
+    (block,) = blocks_of(successor.process([newer]))
+    assert len(rows(block)) == 1

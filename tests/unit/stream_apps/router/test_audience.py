@@ -143,6 +143,33 @@ def test_nobody_gets_what_they_may_not_have(
         assert reached <= set(envelope["restricted_to"])
     if envelope["addressees"]:
         assert reached <= set(envelope["addressees"])
-    if handling_class(envelope) == "red":
+    handling = handling_class(kind, envelope)
+    if handling == "red":
         assert envelope["addressees"]
+    if handling in ("red", "restricted", "directed"):
         assert not audience.regions
+    if handling == "none" and region != "global":
+        assert region in audience.regions
+
+
+HANDLING = [
+    ("a report for the desk", "report", {}, "none"),
+    ("a diffusion to all", "diffusion", {}, "none"),
+    ("a diffusion with addressees", "diffusion", {"addressees": ["DE"]}, "directed"),
+    ("a message", "message", {"addressees": ["DE"]}, "directed"),
+    ("a freeze withheld from one", "freeze", {"addressees": ["DE", "IT"], "withheld_from": ["IT"]},
+     "directed"),
+    ("a hit to nobody", "hit", {}, "directed"),
+    ("restricted to some", "message", {"addressees": ["DE"], "restricted_to": ["DE"]},
+     "restricted"),
+    ("RED", "message", {"addressees": ["DE"], "restricted_to": ["DE"], "tlp": "RED"}, "red"),
+    ("withheld from one", "report", {"withheld_from": ["IT"]}, "withheld"),
+    ("a search has no readers to name", "search", {"addressees": ["DE"]}, "none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "expected"), [c[1:] for c in HANDLING], ids=[c[0] for c in HANDLING]
+)
+def test_handling_class(kind: str, fields: dict[str, Any], expected: str) -> None:
+    assert handling_class(kind, {**OPEN, **fields}) == expected

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.headers import Disposition
-from stream_apps.router.ledger import MAX_GAPS, MAX_JUMP, Account, AccountKey, Book, Standing
+from stream_apps.router.ledger import (
+    MAX_ACCOUNTS,
+    MAX_GAPS,
+    MAX_JUMP,
+    Account,
+    AccountKey,
+    Book,
+    Standing,
+)
 
 KEY = AccountKey("FR", "cases", "message", 7)
 BOOKABLE = (Standing.NEW, Standing.LATE, Standing.REPLAYED)
@@ -113,3 +121,29 @@ def test_an_abort_returns_to_the_last_commit() -> None:
     assert book.account(place, KEY).high == 2
     book.abort()
     assert book.account(place, KEY).high == 1
+
+
+def test_a_bureau_has_a_bounded_number_of_accounts_over_commits_aborts_and_restores() -> None:
+    book, place = Book(), ("europe", 0)
+
+    def number(epoch: int, bureau: str = "FR") -> AccountKey:
+        return KEY._replace(bureau=bureau, epoch=epoch)
+
+    for epoch in range(1, MAX_ACCOUNTS):
+        book.put(place, Account(number(epoch)))
+        book.put(place, Account(number(epoch)))
+    last, more = number(MAX_ACCOUNTS), number(MAX_ACCOUNTS + 1)
+    book.change(place, last)
+    book.change(place, last)
+    assert not book.may_open(place, more)
+    book.abort()
+    assert book.may_open(place, more)
+    book.change(place, last)
+    book.commit()
+    assert not book.may_open(place, more)
+    assert book.may_open(place, last)
+    assert book.may_open(place, number(1))
+    assert book.may_open(place, number(1, "DE"))
+    assert book.may_open(("mena", 0), more)
+    book.drop(place, "message")
+    assert book.may_open(place, more)

@@ -2,7 +2,7 @@
 
 import hashlib
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,8 +36,8 @@ from schemas.topics import (
 )
 from stream_apps.engine import Consumed, Partition, Produced
 from stream_apps.router.driver import RouterDriver
-from stream_apps.router.ledger import AccountKey
-from stream_apps.router.refusals import Refused
+from stream_apps.router.ledger import MAX_ACCOUNTS, Account, AccountKey
+from stream_apps.router.refusals import CODES, Refused
 from stream_apps.router.router import Router
 
 NOW = datetime(2025, 11, 25, tzinfo=UTC)
@@ -200,32 +200,97 @@ def refused_records(driver: RouterDriver) -> Iterator[tuple[str, Consumed, str, 
         measures=[Measure(measure="persons-arrested", value=Decimal(1))] * 101
     )
     yield "measures", driver.record("FR", huge, sequence=1), "bad-envelope", rejected, True
+    theirs_value = good.value.replace(b"\x04FR", b"\x04TW")
+    taiwan = broken(good, key=b"TW", value=theirs_value, headers=())
+    yield "publisher", taiwan, "unknown-publisher", rejected, False
+    yield "header names", broken(good, headers=None), "undecodable", rejected, True
+    both = broken(good, headers=None, value=good.value[:40])
+    yield "header names, cut", both, "undecodable", rejected, False
     lane = driver.record("FR", Search(subtype="sltd", occurred_at=NOW), sequence=1)
     yield "lane", broken(lane, topic=good.topic), "bad-envelope", rejected, False
 
 
-CASES = list(refused_records(RouterDriver(now_ms=NOW_MS)))
+Prepare = Callable[[RouterDriver, pytest.MonkeyPatch], None]
+
+
+def as_it_is(driver: RouterDriver, patch: pytest.MonkeyPatch) -> None:
+    """Nothing came before."""
+
+
+def with_accounts(*accounts: Account) -> Prepare:
+    def prepare(driver: RouterDriver, patch: pytest.MonkeyPatch) -> None:
+        for account in accounts:
+            driver.router.book.put(("europe", partition_of("FR")), account)
+
+    return prepare
+
+
+def with_a_fault(driver: RouterDriver, patch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    patch.setattr("stream_apps.router.router.check_event", fail)
+
+
+def refused_in_a_state(
+    driver: RouterDriver,
+) -> Iterator[tuple[str, Prepare, Consumed, str, str, bool]]:
+    """Records that only what came before, or the router itself, makes refusable."""
+    key = AccountKey("FR", "cases", "message", 7)
+    good = driver.record("FR", an_arrest(), sequence=1)
+    quarantined = "quarantined"
+    yield "a fault", with_a_fault, good, "internal", quarantined, True
+    used = with_accounts(Account(key, high=1, accepted=1, tail={1: 1}))
+    yield "other bytes", used, good, "sequence-reused", quarantined, False
+    forgotten = with_accounts(Account(key, high=9, rejected=9, forgotten_until=5))
+    replay = broken(good, headers=[(REPLAY_HEADER, b"dlq.europe/0/0")])
+    yield "late replay", forgotten, replay, "replay-forgotten", quarantined, False
+    full = with_accounts(*(Account(key._replace(epoch=100 + n)) for n in range(MAX_ACCOUNTS)))
+    yield "epoch", full, good, "too-many-accounts", quarantined, False
+    cut = broken(good, value=(good.value or b"")[:40])
+    yield "epoch, cut", full, cut, "undecodable", "rejected", False
+
+
+CASES = [
+    *((case[0], as_it_is, *case[1:]) for case in refused_records(RouterDriver(now_ms=NOW_MS))),
+    *refused_in_a_state(RouterDriver(now_ms=NOW_MS)),
+]
+
+
+def test_every_code_has_a_record_that_earns_it() -> None:
+    kept_in_part = {"too-large"}  # has tests of its own
+    assert {case[3] for case in CASES} | kept_in_part == CODES.keys()
 
 
 @pytest.mark.parametrize(
-    ("record", "code", "disposition", "booked"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+    ("prepare", "record", "code", "disposition", "booked"),
+    [c[1:] for c in CASES],
+    ids=[c[0] for c in CASES],
 )
 def test_a_refused_record_is_kept_booked_and_answered(
-    driver: RouterDriver, record: Consumed, code: str, disposition: str, booked: bool
+    driver: RouterDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Prepare,
+    record: Consumed,
+    code: str,
+    disposition: str,
+    booked: bool,
 ) -> None:
+    prepare(driver, monkeypatch)
     region = record.topic.removeprefix("intel.")
     out = driver.feed(record)
     assert refusal_of(out, region) == (code, disposition)
     (kept,) = out[f"dlq.{region}"]
     assert (kept.key, kept.value) == (record.key, record.value)
-    assert list(kept.headers)[: len(record.headers)] == list(record.headers)
+    came_with = list(record.headers or ())
+    assert list(kept.headers)[: len(came_with)] == came_with
     assert not [topic for topic in out if topic.startswith(("desk.", "bureau.", "facts"))]
     (entry,) = [driver.decode(r) for r in out[f"ledger.{region}"]]
     assert (entry["system"] != UNATTRIBUTED) == booked
     assert entry["rejected"] + entry["quarantined"] == 1
     assert entry["high"] == (1 if booked else 0)
     receipts = [driver.decode(r) for t, rs in out.items() if t.startswith("receipts.") for r in rs]
-    if record.key is not None:
+    if (record.key or b"").decode() in driver.reference.publishers:
         assert [r["refusals"][0]["code"] for r in receipts] == [code]
 
 
@@ -350,9 +415,9 @@ def test_a_replay_from_the_dead_letter_queue_counts_once(driver: RouterDriver) -
     assert refusal_of({r.topic: [r] for r in refused}) == ("unknown-schema", "quarantined")
     take_over(driver.router, [r for r in refused if r.topic == "ledger.europe"])
     other = driver.record("FR", an_arrest(), sequence=1)
-    other = other._replace(headers=[*other.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
+    other = other._replace(headers=[*(other.headers or ()), (REPLAY_HEADER, b"dlq.europe/0/0")])
     assert refusal_of(driver.feed(other)) == ("sequence-reused", "quarantined")
-    replay = good._replace(headers=[*good.headers, (REPLAY_HEADER, b"dlq.europe/0/0")])
+    replay = good._replace(headers=[*(good.headers or ()), (REPLAY_HEADER, b"dlq.europe/0/0")])
     out = driver.feed(replay, replay)
     assert "desk.europe.drug-trafficking" in out
     assert len(out["desk.europe.drug-trafficking"]) == 1
@@ -385,7 +450,7 @@ def test_what_only_a_compressed_batch_could_carry_is_refused_and_kept_in_part(
     driver: RouterDriver, fields: dict[str, str], headers: list[tuple[str, bytes]]
 ) -> None:
     good = driver.record("FR", an_arrest(**fields))
-    out = driver.feed(good._replace(headers=[*good.headers, *headers]))
+    out = driver.feed(good._replace(headers=[*(good.headers or ()), *headers]))
     (letter,) = out["dlq.europe"]
     refusal = read_refusal(letter.headers)
     assert (refusal.code, refusal.disposition.value) == ("too-large", "rejected")
@@ -474,6 +539,47 @@ def test_every_refusal_of_a_batch_is_in_a_receipt(driver: RouterDriver) -> None:
     assert listed == list(range(1, 1202))
 
 
+def newest(driver: RouterDriver, receipts: list[Produced]) -> dict[bytes, dict[str, Any]]:
+    """What compaction leaves of receipts."""
+    return {record.key or b"": driver.decode(record) for record in receipts}
+
+
+def test_the_newest_receipt_alone_tells_which_numbers_stand_refused_and_why(
+    driver: RouterDriver,
+) -> None:
+    written: list[Produced] = []
+    late = an_unchecked_arrest(occurred_at=NOW + timedelta(days=2))
+    nobody = an_unchecked_arrest(restricted_to=())
+    written += driver.feed(*(driver.record("FR", late) for _ in range(600)))["receipts.FR"]
+    written += driver.feed(driver.record("FR", an_arrest()), driver.record("FR", nobody))[
+        "receipts.FR"
+    ]
+    driver.feed(driver.record("FR", an_arrest()))
+    driver.now_ms += 10_000
+    written += driver.tick()["receipts.FR"]
+    (receipt,) = newest(driver, written).values()
+    assert (receipt["accepted"], receipt["rejected"], receipt["quarantined"]) == (2, 600, 1)
+    assert receipt["refused"] == [
+        {"first": 1, "last": 600, "disposition": "rejected", "code": "bad-time"},
+        {"first": 602, "last": 602, "disposition": "quarantined", "code": "no-reader"},
+    ]
+    assert (receipt["forgotten_until"], receipt["refusals"]) == (0, [])
+
+
+def test_what_is_unattributed_in_several_partitions_has_a_receipt_for_each(
+    driver: RouterDriver,
+) -> None:
+    written: list[Produced] = []
+    for partition, records in enumerate((3, 1, 2)):
+        junk = [driver.raw("FR", b"junk", partition=partition) for _ in range(records)]
+        written += driver.feed(*junk)["receipts.FR"]
+    assert {key: r["rejected"] for key, r in newest(driver, written).items()} == {
+        b"FR/unattributed/message/0/europe/0": 3,
+        b"FR/unattributed/message/0/europe/1": 1,
+        b"FR/unattributed/message/0/europe/2": 2,
+    }
+
+
 def test_an_amount_is_written_as_short_as_it_can_be_and_never_as_nothing(
     driver: RouterDriver,
 ) -> None:
@@ -524,6 +630,17 @@ def test_searches_are_folded_by_database_result_and_minute() -> None:
         ("sltd", "no-hit", 7),
     ]
     assert set(out) == {"facts", "ledger.europe", "receipts.FR"}
+
+
+@pytest.mark.parametrize(
+    ("hits", "result"), [((), "no-hit"), ((0,), "no-hit"), ((1,), "hit"), ((0, 2), "hit")]
+)
+def test_a_search_is_a_hit_if_it_found_something(hits: tuple[int, ...], result: str) -> None:
+    driver = RouterDriver("search", now_ms=NOW_MS)
+    measures = tuple(Measure(measure="hits", value=Decimal(n)) for n in hits)
+    search = Search(subtype="sltd", occurred_at=NOW, measures=measures)
+    (fact,) = driver.decode(driver.feed(driver.record("FR", search))["facts"][0])["facts"]
+    assert fact["result"] == result
 
 
 def test_a_message_withheld_from_one_reaches_the_others(driver: RouterDriver) -> None:

@@ -70,7 +70,7 @@ def test_a_window_far_above_its_past_is_a_surge_at_once(feed: Feed) -> None:
     assert surge.id == alert_id("europe", "terrorism", surge.window_start_ms)
 
 
-@pytest.mark.parametrize("handling", ["red", "restricted", "withheld"])
+@pytest.mark.parametrize("handling", ["red", "restricted", "directed", "withheld"])
 def test_what_is_not_for_every_bureau_of_the_region_raises_no_alert(
     feed: Feed, handling: str
 ) -> None:
@@ -128,6 +128,7 @@ def test_each_category_of_an_event_is_counted(feed: Feed) -> None:
         {"kind": "recall"},
         {"restricted": "red"},
         {"restricted": "restricted"},
+        {"restricted": "directed"},
         {"restricted": "withheld"},
         {"restricted": "a class of tomorrow"},
     ],
