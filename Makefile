@@ -3,12 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-OTHER_LOG := $(VENV)/other-tests.log
 N ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-OTHER_LOG := $(VENV)/other-tests.log
 # They kill servers, so they start their own.
 OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_publisher_broker_away.py tests/integration/test_access_rights.py
 N ?= 1000000
@@ -36,10 +34,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## bring everything up, publish a simulated world (and UN_LIST), show and verify it
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
-test: setup ## run every test, those on the shared stack beside the others
-	@$(BIN)/python -m pytest -m "not stack" > $(OTHER_LOG) 2>&1 & other=$$!; \
-	$(BIN)/python -m pytest -m stack; shared=$$?; \
-	wait $$other; other=$$?; cat $(OTHER_LOG); exit $$((other > shared ? other : shared))
+test: setup ## run every test, side by side in three processes (they wait more than they work)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 soak: setup ## FAULTS=1000 faults while traffic runs, then the verifier; soak.json is the report
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --seed $(SEED) --report soak.json

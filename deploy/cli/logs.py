@@ -1,14 +1,29 @@
 """Logs go to stderr: JSON lines for machines, coloured lines for a terminal.
 
-A traceback never shows what its frames held: those are events, and events name people.
+A traceback never shows what its frames held: those are events, and events name people. A line
+that can't be written (a full disk, a reader that has gone) is dropped: no work stops for a log.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 __all__ = ["configure_logs"]
+
+
+class _Stderr:
+    """Whatever stderr is when a line is written."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure_logs(level: str = "info") -> None:
@@ -35,7 +50,7 @@ def configure_logs(level: str = "info") -> None:
             *processors,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")

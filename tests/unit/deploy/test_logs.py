@@ -40,6 +40,23 @@ def test_a_traceback_names_places_and_never_what_was_in_them(tty: bool) -> None:
     assert SECRET.upper() not in told
 
 
+def test_a_line_that_can_not_be_written_stops_nobody() -> None:
+    code = (
+        "import os, sys, structlog\n"
+        "from deploy.cli.logs import configure_logs\n"
+        "configure_logs()\n"
+        "log = structlog.get_logger()\n"
+        "log.info('first')\n"
+        "os.close(2)\n"
+        "log.info('to a closed descriptor')\n"
+        "sys.stderr.close()\n"
+        "log.info('to a closed file')\n"
+        "print('goes on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+
+
 def test_without_a_terminal_each_event_is_one_line_of_json() -> None:
     (line,) = logged(tty=False).splitlines()
     assert json.loads(line)["topic"] == "intel.europe"
