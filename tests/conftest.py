@@ -1,7 +1,7 @@
 """The real stack, once for all tests: Kafka, registry and ClickHouse, provisioned.
 
-`stack` is shared: tests use names of their own (topics under a prefix, outboxes, groups), or the
-product's topics knowing that others wrote there too. `pipeline` runs every worker over it for one
+`stack` is shared within a process: tests use names of their own (topics under a prefix, outboxes,
+groups), or the product's topics knowing that others wrote there too. `pipeline` runs every worker over it for one
 module; `start_worker` gives single ones to a test. All of them end with whoever asked for them.
 """
 
@@ -63,6 +63,9 @@ class Stack:
 
 StartWorker = Callable[..., WorkerProcess]
 
+_TESTS = Path(__file__).parent
+_WHOLE_WAY = "e2e/test_whole_way.py"
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -105,6 +108,27 @@ def start_worker(stack: Stack, tmp_path: Path) -> Iterator[StartWorker]:
             return worker.start()
 
         yield start
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who shares a process, and the longest first.
+
+    The whole way recounts every topic, so nobody else may write there; all others share one stack.
+    """
+    for item in items:
+        file = item.path.relative_to(_TESTS).as_posix()
+        group = "stack" if item.get_closest_marker("stack") and file != _WHOLE_WAY else file
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    file = item.path.relative_to(_TESTS).as_posix()
+    if file == _WHOLE_WAY:
+        return 0
+    if item.get_closest_marker("stack"):
+        return 1
+    return 2 if file.startswith("e2e/") else 3
 
 
 def _tell(line: str) -> None:

@@ -76,7 +76,6 @@ class Worker:
             self._argv,
             cwd=Path(__file__).parent.parent.parent,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
 
     def pause(self) -> None:
