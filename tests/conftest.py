@@ -1,8 +1,9 @@
 """The real stack, once for all tests: Kafka, registry and ClickHouse, provisioned.
 
 `stack` is shared within a process: tests use names of their own (topics under a prefix, outboxes,
-groups), or the product's topics knowing that others wrote there too. `pipeline` runs every worker over it for one
-module; `start_worker` gives single ones to a test. All of them end with whoever asked for them.
+groups), or the product's topics knowing that others wrote there too. `pipeline` runs every worker
+over it for one module; `start_worker` gives single ones to a test. All of them end with whoever
+asked for them.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ def start_worker(stack: Stack, tmp_path: Path) -> Iterator[StartWorker]:
         yield start
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who shares a process, and the longest first.
 
