@@ -35,7 +35,7 @@ demo: setup ## bring everything up, publish a simulated world (and UN_LIST), sho
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
 test: setup ## run every test, side by side in three processes (they wait more than they work)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 soak: setup ## FAULTS=1000 faults while traffic runs, then the verifier; soak.json is the report
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --seed $(SEED) --report soak.json

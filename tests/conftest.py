@@ -64,9 +64,6 @@ class Stack:
 
 StartWorker = Callable[..., WorkerProcess]
 
-_TESTS = Path(__file__).parent
-_WHOLE_WAY = "e2e/test_whole_way.py"
-
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -109,28 +106,6 @@ def start_worker(stack: Stack, tmp_path: Path) -> Iterator[StartWorker]:
             return worker.start()
 
         yield start
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who shares a process, and the longest first.
-
-    The whole way recounts every topic, so nobody else may write there; all others share one stack.
-    """
-    for item in items:
-        file = item.path.relative_to(_TESTS).as_posix()
-        group = "stack" if item.get_closest_marker("stack") and file != _WHOLE_WAY else file
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_rank)
-
-
-def _rank(item: pytest.Item) -> int:
-    file = item.path.relative_to(_TESTS).as_posix()
-    if file == _WHOLE_WAY:
-        return 0
-    if item.get_closest_marker("stack"):
-        return 1
-    return 2 if file.startswith("e2e/") else 3
 
 
 def _tell(line: str) -> None:
