@@ -13,11 +13,10 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -26,6 +25,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from deploy.fields import fields_at
 from deploy.outside import (
     ClickHouseSettings,
     KafkaSettings,
@@ -260,10 +260,7 @@ def _in_words(error: ValidationError | SettingsError, source: str) -> str:
 
 
 def _unknown_name(location: tuple[int | str, ...]) -> str:
-    fields: Mapping[str, Any] = Settings.model_fields
-    for part in location[:-1]:
-        section = fields[str(part)].annotation if str(part) in fields else None
-        fields = section.model_fields if isinstance(section, type(BaseModel)) else {}
+    fields = fields_at(Settings, location)
     near = difflib.get_close_matches(str(location[-1]), fields, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(fields))}"
     return f"no such setting; {hint}"

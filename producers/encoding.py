@@ -196,13 +196,7 @@ class EventEncoder:
 
 def _varint(number: int) -> bytes:
     """Avro's long."""
-    rest = number << 1 ^ number >> 63
-    out = bytearray()
-    while rest > 127:
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
+    return wire.base128(number << 1 ^ number >> 63)
 
 
 def _plain_fields(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
-
-from confluent_kafka import Message
+from typing import TYPE_CHECKING, cast
 
 from schemas.errors import PermanentError
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
 
 __all__ = [
     "ORIGIN_HEADER",

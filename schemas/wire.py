@@ -21,6 +21,7 @@ from schemas.errors import PermanentError
 __all__ = [
     "FRAME_BYTES",
     "WireError",
+    "base128",
     "container",
     "decode",
     "decode_at",
@@ -69,6 +70,16 @@ def schema_id_of(value: bytes | None) -> int:
             "is the client's Avro serializer on?"
         )
     return int(schema_id)
+
+
+def base128(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow. Not below 0."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
 
 
 def encode(parsed: Any, record: Mapping[str, Any]) -> bytes:

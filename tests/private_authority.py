@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
-import socketserver
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -17,6 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from tests.serving import gate
 
 __all__ = ["PrivateAuthority"]
 
@@ -57,40 +56,9 @@ class PrivateAuthority:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(chain)
 
-    @contextmanager
-    def before(self, port: int) -> Iterator[int]:
+    def before(self, port: int) -> AbstractContextManager[int]:
         """A port that speaks TLS and passes everything on to this one, which does not."""
-        context = self.context
-
-        class Through(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                try:
-                    inside = context.wrap_socket(self.request, server_side=True)
-                except OSError:  # a client that does not trust us goes away
-                    return
-                with inside, socket.create_connection(("127.0.0.1", port)) as onward:
-                    back = threading.Thread(target=_pass_on, args=(onward, inside))
-                    back.start()
-                    _pass_on(inside, onward)
-                    back.join()
-
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Through) as gate:
-            thread = threading.Thread(target=gate.serve_forever, args=(0.01,))
-            thread.start()
-            try:
-                yield gate.server_address[1]
-            finally:
-                gate.shutdown()
-                thread.join()
-
-
-def _pass_on(source: socket.socket, onward: socket.socket) -> None:
-    try:
-        while data := source.recv(1 << 16):
-            onward.sendall(data)
-        onward.shutdown(socket.SHUT_WR)
-    except OSError:  # either side may be gone
-        return
+        return gate(("127.0.0.1", port), partial(self.context.wrap_socket, server_side=True))
 
 
 def _name(text: str) -> x509.Name:

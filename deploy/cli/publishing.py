@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -178,20 +178,9 @@ def in_words(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _unknown_field(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        model = (_model_in(field.annotation) if field is not None else None) or model
-    fields = list(model.model_fields)
+    from deploy.fields import fields_at
+
+    fields = fields_at(model, location)
     near = difflib.get_close_matches(str(location[-1]), fields)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(fields)}"
     return f"no such field; {hint}"
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, alone, optionally or in a list."""
-    from pydantic import BaseModel
-
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(argument) for argument in get_args(annotation))
-    return next((model for model in found if model is not None), None)

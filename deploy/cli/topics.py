@@ -6,6 +6,7 @@ Needs no server.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,15 +54,7 @@ def topics(
                     {"writer": writer, "topic": family, "reader": reader}
                     for writer, family, reader in _edges(declared)
                 ],
-                "codes": [
-                    {
-                        "code": code.code,
-                        "disposition": code.disposition.value,
-                        "meaning": code.meaning,
-                        "remedy": code.remedy,
-                    }
-                    for code in CODES.values()
-                ],
+                "codes": [asdict(code) for code in CODES.values()],
             }
         )
         return

@@ -136,7 +136,7 @@ async def _receive_form(request: Request, limits: ServiceLimits) -> Mapping[str,
     try:
         form = await parser.parse()
     except (MultiPartException, UnicodeError) as error:  # charset=punycode decodes nothing
-        raise ClickHouseError.refused(INCORRECT_DATA, f"The form can't be read: {error}") from error
+        raise _unreadable_form(error) from error
     try:
         if any(isinstance(value, UploadFile) for value in form.values()):
             raise ClickHouseError.refused(
@@ -147,9 +147,13 @@ async def _receive_form(request: Request, limits: ServiceLimits) -> Mapping[str,
             text.encode()  # half a surrogate pair is text in no encoding
         return fields
     except UnicodeError as error:
-        raise ClickHouseError.refused(INCORRECT_DATA, f"The form can't be read: {error}") from error
+        raise _unreadable_form(error) from error
     finally:
         await form.close()
+
+
+def _unreadable_form(error: Exception) -> ClickHouseError:
+    return ClickHouseError.refused(INCORRECT_DATA, f"The form can't be read: {error}")
 
 
 async def _chunks(request: Request, limit_bytes: int) -> AsyncGenerator[bytes, None]:

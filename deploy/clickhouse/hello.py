@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import struct
 
+from schemas import wire
+
 __all__ = ["DISPLAY_NAME", "ROW_FORMAT", "hello_block", "is_hello"]
 
 DISPLAY_NAME = "liaison"
@@ -45,21 +47,11 @@ def hello_block(row: bytes) -> bytes:
         (b"revision()", b"UInt32", struct.pack("<I", _REVISION)),
         (b"timezone()", b"String", _text(timezone)),
     )
-    parts = [_BLOCK_INFO, _number(len(columns)), _number(rows)]
+    parts = [_BLOCK_INFO, wire.base128(len(columns)), wire.base128(rows)]
     for name, kind, value in columns:
         parts += [_text(name), _text(kind), _DEFAULT_SERIALIZATION, value if rows else b""]
     return b"".join(parts)
 
 
 def _text(value: bytes) -> bytes:
-    return _number(len(value)) + value
-
-
-def _number(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    return wire.base128(len(value)) + value

@@ -180,12 +180,12 @@ class _Service:
                 "INSERT … FORMAT.",
             )
         output_format = statement.output_format or call.default_format
-        if is_hello(statement.sql, output_format, call.protocol_version):
+        says_hello = is_hello(statement.sql, output_format, call.protocol_version)
+        if says_hello:
             call = replace(call, default_format=ROW_FORMAT)
-            result = self._run(call, statement, head, reader, progress)
+        result = self._run(call, statement, head, reader, progress)
+        if says_hello:
             result = replace(result, data=hello_block(result.data))
-        else:
-            result = self._run(call, statement, head, reader, progress)
         data = pack_blocks(result.data) if call.answer_in_blocks else result.data
         encoding = choose_encoding(call.accept_encoding) if data else ""
         headers = {

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from clickhouse_connect.driver.client import Client
 
@@ -21,7 +22,9 @@ from schemas.clock import Clock
 from sinks.clickhouse import statements
 from sinks.clickhouse.strikes import FactKey, Strike
 
-__all__ = ["StrikeChunks"]
+__all__ = ["StrikeChunks", "parts"]
+
+_T = TypeVar("_T")
 
 _STRIKES_A_CHUNK = 1000
 """So the largest block makes fewer inserts than ClickHouse keeps tokens: its own stays known."""
@@ -58,7 +61,7 @@ class StrikeChunks:
         last = self._finished(self._last())
         written = 0
         while found := find():
-            for strikes in _parts(found):
+            for strikes in parts(found, _STRIKES_A_CHUNK):
                 last = self._finished(self._plan(last, strikes))
                 if last.rows != _rows(strikes):
                     break
@@ -102,9 +105,10 @@ class StrikeChunks:
         return _Chunk(int(rows[0][0]), struck, booked=all(bool(booked) for *_, booked in rows))
 
 
-def _parts(strikes: Sequence[Strike]) -> Iterator[Sequence[Strike]]:
-    for start in range(0, len(strikes), _STRIKES_A_CHUNK):
-        yield strikes[start : start + _STRIKES_A_CHUNK]
+def parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    """The items in their order, so many at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _rows(strikes: Sequence[Strike]) -> tuple[FactKey, ...]:

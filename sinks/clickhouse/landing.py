@@ -8,7 +8,7 @@ Kafka is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ from schemas.clock import Clock
 from schemas.errors import PermanentError, RetryableError
 from sinks.clickhouse import statements
 from sinks.clickhouse.checks import check_deduplication, fact_columns
-from sinks.clickhouse.chunks import StrikeChunks
+from sinks.clickhouse.chunks import StrikeChunks, parts
 from sinks.clickhouse.refusals import explain
 from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
 from sinks.clickhouse.strikes import (
@@ -173,7 +173,8 @@ class BlockLander:
     def _to_strike(self, recalls: Sequence[KnownRecall]) -> Sequence[Strike]:
         """What these recalls strike and nobody has struck."""
         found: list[Strike] = []
-        for ids in _parts(sorted({event_id for recall in recalls for _, event_id in recall.keys})):
+        named = {event_id for recall in recalls for _, event_id in recall.keys}
+        for ids in parts(sorted(named), _IDS_A_QUERY):
             facts = [
                 CountedFact(FactKey(*row), _root(root, of), kind, int(at_ms))
                 for *row, root, of, kind, at_ms in self._client.query(
@@ -181,7 +182,7 @@ class BlockLander:
                 ).result_rows
             ]
             struck = {strike.row for strike in found}
-            for some in _parts(sorted({fact.event_id for fact in facts})):
+            for some in parts(sorted({fact.event_id for fact in facts}), _IDS_A_QUERY):
                 rows = self._client.query(statements.struck_sql(some)).result_rows
                 struck |= {FactKey(*row) for row in rows}
             found += find_strikes(recalls, facts, struck)
@@ -198,9 +199,8 @@ class BlockLander:
             },
         )
 
-    def _insert(self, table: str, *rows: Mapping[str, object]) -> None:
-        names = list(rows[0])
-        self._client.insert(table, [[row[name] for name in names] for row in rows], names)
+    def _insert(self, table: str, row: Mapping[str, object]) -> None:
+        self._client.insert(table, [list(row.values())], list(row))
 
     def _now(self) -> datetime:
         return _time(self._clock.now_ms())
@@ -226,11 +226,6 @@ class _explained:  # noqa: N801  (reads as a statement)
 
 def _root(event_id: str | None, bureau: str | None) -> EventKey | None:
     return None if event_id is None or bureau is None else (bureau, event_id)
-
-
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _IDS_A_QUERY):
-        yield ids[start : start + _IDS_A_QUERY]
 
 
 def _time(epoch_ms: int) -> datetime:

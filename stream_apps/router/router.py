@@ -28,7 +28,7 @@ from schemas.topics import (
     region_partition,
     source_topic,
 )
-from stream_apps.engine.records import Consumed, Partition, Produced
+from stream_apps.engine.records import Consumed, Partition, Produced, bytes_of
 from stream_apps.router.booking import Booking, Entry
 from stream_apps.router.checks import check_event, check_place
 from stream_apps.router.counting import SearchFolder
@@ -265,8 +265,7 @@ class Router:
 
 def _check_size(record: Consumed) -> None:
     """A compressed batch may hold records that no topic would take by themselves."""
-    size = len(record.key or b"") + len(record.value or b"")
-    size += sum(len(name) + len(value or b"") for name, value in record.headers or ())
+    size = bytes_of((record,))
     if size > MAX_SOURCE_BYTES:
         raise Refused(TOO_LARGE, f"{size} bytes with key and headers; allowed: {MAX_SOURCE_BYTES}")
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from schemas import wire
+
 __all__ = ["HUGE_CHARS", "NUMBERS", "TEXTS", "spoil_bytes", "spoil_record", "spoil_text", "varint"]
 
 HUGE_CHARS = 800 * 1024
@@ -42,13 +44,7 @@ _PIECES = (
 def varint(number: int) -> bytes:
     """Avro's zigzag form of a long."""
     rest = (number << 1) ^ (number >> 63) if number < 0 else number << 1
-    rest &= (1 << 64) - 1
-    out = bytearray()
-    while rest > 0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
+    return wire.base128(rest & (1 << 64) - 1)
 
 
 def spoil_text(rng: Random, text: str = "") -> str:

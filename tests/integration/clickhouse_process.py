@@ -6,18 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from clickhouse_connect.driver.client import Client
-
 from schemas.connections import ClickHouseConnection
-from sinks.clickhouse import migrate
 
-__all__ = ["ROOT", "ClickHouseProcess", "migrated_clickhouse"]
+__all__ = ["ROOT", "ClickHouseProcess"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,13 +99,3 @@ class ClickHouseProcess:
     ) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
-
-
-@contextmanager
-def migrated_clickhouse(data_dir: Path) -> Iterator[Client]:
-    """A client of a service of its own, with the project's tables; times come aware of UTC."""
-    with ClickHouseProcess(data_dir) as process:
-        client = process.connection.client(tz_mode="aware")
-        migrate(client)
-        yield client
-        client.close()

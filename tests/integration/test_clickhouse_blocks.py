@@ -6,7 +6,7 @@ import gzip
 import io
 import struct
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -18,12 +18,6 @@ from tests.clickhouse_go import QUESTION, VERSION, decode_block
 from tests.integration.clickhouse_process import ClickHouseProcess
 
 ROWS = 300_000
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        yield process
 
 
 @pytest.fixture

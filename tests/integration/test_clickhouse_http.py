@@ -23,12 +23,6 @@ ROWS = 300_000
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
 def client(service: ClickHouseProcess) -> Iterator[Client]:
     client = service.connection.client()
     client.command("CREATE DATABASE test")

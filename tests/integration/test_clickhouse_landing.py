@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +17,7 @@ from schemas.errors import PermanentError, RetryableError
 from sinks.clickhouse import migrate
 from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.statements import BlockPosition
-from tests.integration.clickhouse_process import ClickHouseProcess, migrated_clickhouse
+from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import (
     FIELDS,
     WHEN,
@@ -28,18 +27,6 @@ from tests.integration.fact_blocks import (
     recall_of,
 )
 from tests.integration.landing_world import MONEY, Topic, counted, fresh_bureau, totals
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with migrated_clickhouse(tmp_path_factory.mktemp("clickhouse")) as client:
-        yield client
-
-
-@pytest.fixture
-def topic(client: Client) -> Topic:
-    return Topic(BlockLander(client, ManualClock()))
-
 
 MILLISECOND = timedelta(milliseconds=1)
 EDGES: list[Fact] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,8 @@ from sinks.clickhouse import load_migrations, load_reference, migrate
 from sinks.clickhouse.checks import check_deduplication
 from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.statements import BLOCK_COLUMNS
-from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import FIELDS, make_fact
 from tests.integration.landing_world import MONEY, Topic, fresh_bureau, totals
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        client = process.connection.client()
-        migrate(client)
-        yield client
-        client.close()
 
 
 def schema(client: Client) -> list[tuple[object, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -26,25 +25,6 @@ from tests.integration.fact_blocks import (
     recall_of,
 )
 from tests.integration.landing_world import MONEY, Topic, counted, fresh_bureau, totals
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def client(process: ClickHouseProcess) -> Iterator[Client]:
-    client = process.connection.client(tz_mode="aware")
-    migrate(client)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def topic(client: Client) -> Topic:
-    return Topic(BlockLander(client, ManualClock()))
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, step: str, *, chunk: int, size: int) -> None:
@@ -200,7 +180,7 @@ def test_a_block_of_more_strikes_than_clickhouse_keeps_tokens_counts_once(
 
 
 def test_loaders_that_race_for_the_same_strikes_write_each_once(
-    process: ClickHouseProcess, client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch
+    service: ClickHouseProcess, client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sinks.clickhouse.chunks._STRIKES_A_CHUNK", 2)
     bureau = fresh_bureau()
@@ -212,7 +192,7 @@ def test_loaders_that_race_for_the_same_strikes_write_each_once(
     ]
 
     def land(order: int) -> None:
-        own = process.connection.client()
+        own = service.connection.client()
         lander = BlockLander(own, ManualClock())
         for position, block in (*blocks[order:], *blocks[:order]):
             lander.land(position, block)

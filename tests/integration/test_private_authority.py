@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ from schemas.errors import ConfigurationError
 from schemas.registry import SchemaIds, fetch_schema_ids
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.private_authority import PrivateAuthority
+from tests.serving import serving
 
 Capture = pytest.CaptureFixture[str]
 CATALOGUE = Catalogue.load()
@@ -62,15 +62,11 @@ def registry_url(authority: PrivateAuthority) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            with authority.before(server.server_port) as port:
-                yield f"https://127.0.0.1:{port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with (
+        serving(ThreadingHTTPServer(("127.0.0.1", 0), Registry)) as inside,
+        authority.before(inside) as port,
+    ):
+        yield f"https://127.0.0.1:{port}"
 
 
 @pytest.fixture

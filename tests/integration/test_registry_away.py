@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +18,7 @@ from schemas.errors import RetryableError
 from schemas.registry import fetch_schema_ids
 from tests.conftest import Stack
 from tests.integration.source_records import make_topic, read_topic
+from tests.serving import gate
 from tests.unit.producers.bureau_side import message, publisher
 
 pytestmark = pytest.mark.stack
@@ -32,31 +30,8 @@ PATIENCE_S = 60.0
 def gate_before(registry: RegistryConnection) -> Iterator[RegistryConnection]:
     """The same registry at another port, until the end of the block."""
     there = urlsplit(registry.url)
-    target = (there.hostname or "", there.port or 80)
-
-    class Through(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection(target) as onward:
-                back = threading.Thread(target=_pass_on, args=(onward, self.request))
-                back.start()
-                _pass_on(self.request, onward)
-                back.join()
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Through) as gate:
-        thread = threading.Thread(target=gate.serve_forever, args=(0.01,))
-        thread.start()
-        port = gate.server_address[1]
-        try:
-            yield RegistryConnection(there._replace(netloc=f"127.0.0.1:{port}").geturl())
-        finally:
-            gate.shutdown()
-            thread.join()
-
-
-def _pass_on(source: socket.socket, onward: socket.socket) -> None:
-    while data := source.recv(1 << 16):
-        onward.sendall(data)
-    onward.shutdown(socket.SHUT_WR)
+    with gate((there.hostname or "", there.port or 80)) as port:
+        yield RegistryConnection(there._replace(netloc=f"127.0.0.1:{port}").geturl())
 
 
 def test_what_is_published_while_the_registry_is_away_arrives_under_its_ids(

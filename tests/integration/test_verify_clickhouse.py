@@ -10,15 +10,8 @@ from clickhouse_connect.driver.client import Client
 from deploy.verify.found import clickhouse_amounts, clickhouse_cells, clickhouse_faults
 from schemas.clock import ManualClock
 from sinks.clickhouse.landing import BlockLander
-from tests.integration.clickhouse_process import migrated_clickhouse
 from tests.integration.fact_blocks import make_fact, recall_of
 from tests.integration.landing_world import MONEY, Topic, fresh_bureau
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with migrated_clickhouse(tmp_path_factory.mktemp("clickhouse")) as client:
-        yield client
 
 
 @pytest.fixture

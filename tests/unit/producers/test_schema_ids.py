@@ -17,6 +17,7 @@ from schemas import wire
 from schemas.catalogue import Catalogue, packaged_folders
 from schemas.connections import RegistryConnection
 from schemas.errors import ConfigurationError, RetryableError
+from tests.serving import serving
 from tests.unit.producers.bureau_side import CATALOGUE, message, open_outbox, publisher
 
 
@@ -26,7 +27,6 @@ class NumberingServer(ThreadingHTTPServer):
     def __init__(self, first: int) -> None:
         super().__init__(("127.0.0.1", 0), _Lookup)
         self.first = first
-        self.url = f"http://127.0.0.1:{self.server_port}"
         self.numbers: dict[bytes, int] = {}
         self.numbering = threading.Lock()
 
@@ -52,14 +52,8 @@ class _Lookup(BaseHTTPRequestHandler):
 @contextmanager
 def registry_numbering(first: int = 1) -> Iterator[RegistryConnection]:
     """There until the end of the block; then its port is closed."""
-    with NumberingServer(first) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield RegistryConnection(server.url)
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(NumberingServer(first)) as port:
+        yield RegistryConnection(f"http://127.0.0.1:{port}")
 
 
 def test_an_event_is_published_while_the_registry_is_away(tmp_path: Path) -> None:

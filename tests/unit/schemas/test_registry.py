@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from schemas.catalogue import Catalogue
 from schemas.connections import RegistryConnection
 from schemas.errors import ConfigurationError, RetryableError
 from schemas.registry import SchemaIds, fetch_schema_ids, register_schemas
+from tests.serving import serving
 
 CATALOGUE = Catalogue.load()
 Ask = Callable[[RegistryConnection, Catalogue], SchemaIds]
@@ -35,14 +35,8 @@ def answering(status: int, body: bytes) -> Iterator[RegistryConnection]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield RegistryConnection(f"http://127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as port:
+        yield RegistryConnection(f"http://127.0.0.1:{port}")
 
 
 @ASK

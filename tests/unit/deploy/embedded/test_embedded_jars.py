@@ -6,7 +6,6 @@ import hashlib
 import io
 import multiprocessing
 import tarfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ from deploy.embedded.jars import FetchProgress, JarCache, default_cache_dir, reg
 from deploy.embedded.pins import PinnedFile, parse_sums, pinned_files
 from schemas.clock import ManualClock
 from schemas.errors import ConfigurationError
+from tests.serving import serving
 
 JAR = "org/example/broker/1.0/broker-1.0.jar"
 OTHER = "org/example/extra/2.1/extra-2.1.jar"
@@ -88,14 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
     mirror = Mirror()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, mirror))
-    mirror.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield mirror
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, mirror))) as port:
+        mirror.url = f"http://127.0.0.1:{port}"
+        yield mirror
 
 
 def _cache(root: Path, mirror: Mirror, **options: object) -> JarCache:
