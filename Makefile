@@ -3,12 +3,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-N ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
-BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
-# They kill servers, so they start their own.
-OWN_STACK := tests/integration/test_embedded_stack.py tests/integration/test_publisher_broker_away.py tests/integration/test_access_rights.py
 N ?= 1000000
 FAULTS ?= 1000
 SEED ?= 1

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import clickhouse_connect
-from clickhouse_connect.driver.client import Client
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 __all__ = ["ClickHouseConnection", "KafkaConnection", "RegistryConnection"]
 
@@ -105,6 +105,8 @@ class ClickHouseConnection:
 
     def client(self, **options: Any) -> Client:
         """A new client; the caller closes it."""
+        import clickhouse_connect  # a quarter of a worker's start, and most ask no ClickHouse
+
         return clickhouse_connect.get_client(
             host=self.host,
             port=self.port,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -20,9 +21,11 @@ from schemas.errors import PermanentError
 
 __all__ = [
     "FRAME_BYTES",
+    "MEASURE_SCALE",
     "WireError",
     "base128",
     "container",
+    "decimal_bytes",
     "decode",
     "decode_at",
     "decode_canonical",
@@ -31,9 +34,11 @@ __all__ = [
     "read_container",
     "schema_id_of",
     "splice",
+    "unscaled_bytes",
 ]
 
 FRAME_BYTES = 5
+MEASURE_SCALE = 3
 _FRAME = struct.Struct(">bI")
 _DECODE_ERRORS = (
     EOFError, ValueError, IndexError, KeyError, OverflowError, TypeError, struct.error,
@@ -80,6 +85,16 @@ def base128(number: int) -> bytes:
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
+
+
+def decimal_bytes(value: Decimal, scale: int) -> bytes:
+    """An Avro decimal's unscaled two's complement, as short as it can be."""
+    return unscaled_bytes(int(value.scaleb(scale)))
+
+
+def unscaled_bytes(number: int) -> bytes:
+    """The two's complement of a decimal that is unscaled already, as short as it can be."""
+    return number.to_bytes((number.bit_length() + 8) // 8, "big", signed=True)
 
 
 def encode(parsed: Any, record: Mapping[str, Any]) -> bytes:

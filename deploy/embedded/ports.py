@@ -11,19 +11,21 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Container
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import psutil
 
 from schemas.errors import ConfigurationError
 
-__all__ = ["LOOPBACK", "choose_port", "is_free", "who_took"]
+__all__ = ["LOOPBACK", "answers_ok", "choose_port", "is_free", "who_took"]
 
 LOOPBACK = "127.0.0.1"
 
 _LOWEST = 15_000
 _DEFAULT_CEILING = 32_768
 _TRIES = 200
+_ANSWER_S = 2.0
 
 
 def is_free(port: int) -> bool:
@@ -86,3 +88,19 @@ def _by_whom(port: int) -> str:
     except psutil.Error:
         pass  # not ours to see; the message is still right without it
     return ""
+
+
+def answers_ok(port: int, path: str) -> bool:
+    """Whether a web server there answers this path with 200.
+
+    Asked many times a second while a server starts: an HTTP library that loads the authorities of
+    TLS for each question would cost more than the server.
+    """
+    connection = HTTPConnection(LOOPBACK, port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

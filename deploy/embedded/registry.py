@@ -11,16 +11,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from deploy.embedded.child import Child
 from deploy.embedded.jars import registry_main
 from deploy.embedded.java import JavaRuntime
 from deploy.embedded.jvm import jvm_environment, jvm_options
-from deploy.embedded.ports import LOOPBACK, who_took
+from deploy.embedded.ports import LOOPBACK, answers_ok, who_took
 
 __all__ = ["RegistryPlace", "registry_child"]
 
+_API = "/apis/ccompat/v7"
 _HEAP_MIB = 192
 
 
@@ -33,7 +32,7 @@ class RegistryPlace:
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/apis/ccompat/v7"
+        return f"http://{LOOPBACK}:{self.port}{_API}"
 
 
 def registry_child(
@@ -67,16 +66,8 @@ def registry_child(
             APICURIO_DATASOURCE_JDBC_MAX_SIZE="10",
             APICURIO_STORAGE_SNAPSHOT_LOCATION=str(place.home / "tmp"),
         ),
-        ready=lambda: _answers(place.url),
+        ready=lambda: answers_ok(place.port, f"{_API}/subjects"),
         cwd=place.home,
         explain=lambda: who_took(place.port),
         start_attempts=2,
     )
-
-
-def _answers(url: str) -> bool:
-    try:
-        answer = httpx.get(f"{url}/subjects", timeout=2.0, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK

@@ -19,15 +19,13 @@ from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 
-import httpx
-
 from deploy.embedded.child import Child, SupervisorEvent, always_ready, nothing
 from deploy.embedded.data_directory import Addresses, DataDirectory
 from deploy.embedded.disk import require_free_bytes
 from deploy.embedded.jars import FetchProgress, JarCache, default_cache_dir
 from deploy.embedded.java import find_java
 from deploy.embedded.kafka import KafkaPlace, format_storage, kafka_child
-from deploy.embedded.ports import LOOPBACK, choose_port, who_took
+from deploy.embedded.ports import LOOPBACK, answers_ok, choose_port, who_took
 from deploy.embedded.registry import RegistryPlace, registry_child
 from deploy.embedded.supervisor import RestartPolicy, Supervisor
 from schemas.errors import ConfigurationError
@@ -178,7 +176,7 @@ class EmbeddedStack:
             argv=tuple(command(self.directory.folder("clickhouse"), port)),
             log_path=self.directory.logs / "clickhouse.log",
             env={**os.environ, **_UNBUFFERED},
-            ready=lambda: _pings(port),
+            ready=lambda: answers_ok(port, "/ping"),
             explain=lambda: who_took(port),
             start_attempts=2,
             stop_timeout_s=_CLICKHOUSE_STOP_S,
@@ -219,11 +217,3 @@ def interruptible() -> Iterator[None]:
 
 def _remove(file: Path) -> None:
     file.unlink(missing_ok=True)
-
-
-def _pings(port: int) -> bool:
-    try:
-        answer = httpx.get(f"http://{LOOPBACK}:{port}/ping", timeout=2.0, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK

@@ -21,16 +21,12 @@ from schemas.headers import Origin
 from schemas.models.event import Event
 
 __all__ = [
-    "MEASURE_SCALE",
     "Stamp",
-    "decimal_bytes",
     "encode_event",
     "event_lane",
     "plain_value",
-    "unscaled_bytes",
 ]
 
-MEASURE_SCALE = 3
 _EPOCH_DAY = date(1970, 1, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COUNTED = ("measures", "identifiers")
@@ -82,16 +78,6 @@ def encode_event(schema: EventSchema, event: Event, stamp: Stamp) -> bytes:
     return wire.encode(schema.plain, record)
 
 
-def decimal_bytes(value: Decimal, scale: int) -> bytes:
-    """An Avro decimal's unscaled two's complement, as short as it can be."""
-    return unscaled_bytes(int(value.scaleb(scale)))
-
-
-def unscaled_bytes(number: int) -> bytes:
-    """The two's complement of a decimal that is unscaled already, as short as it can be."""
-    return number.to_bytes((number.bit_length() + 8) // 8, "big", signed=True)
-
-
 def _milliseconds(value: datetime) -> int:
     delta = value - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
@@ -101,7 +87,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     datetime: _milliseconds,
     date: lambda value: (value - _EPOCH_DAY).days,
     UUID: str,
-    Decimal: lambda value: decimal_bytes(value, MEASURE_SCALE),
+    Decimal: lambda value: wire.decimal_bytes(value, wire.MEASURE_SCALE),
     tuple: lambda value: [plain_value(item) for item in value],
 }
 """By type; a datetime is a date too and stands before it."""

@@ -114,7 +114,6 @@ class TransactionalLoop:
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=max(500, settings.session_timeout_ms // 5),
                 max_poll_interval_ms=300_000,
-                fetch_wait_max_ms=20,
                 queued_min_messages=20_000,
                 queued_max_messages_kbytes=32 * 1024,
             )

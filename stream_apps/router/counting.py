@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.models.encode import MEASURE_SCALE, decimal_bytes, unscaled_bytes
 from schemas.reference import Reference
 from schemas.rules import MAX_MEASURES, UNIT
+from schemas.wire import MEASURE_SCALE, decimal_bytes, unscaled_bytes
 from stream_apps.router.checks import root_bureau
 from stream_apps.router.decision import Decision
 from stream_apps.router.money import usd
