@@ -30,7 +30,7 @@ from stream_apps.engine import (
 )
 from stream_apps.engine.records import bytes_of
 from tests.conftest import Stack
-from tests.integration.engine_worker import TOO_LARGE, Numbering
+from tests.integration.engine_worker import Numbering
 from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -77,12 +77,6 @@ class Worker:
             cwd=Path(__file__).parent.parent.parent,
             stdout=subprocess.DEVNULL,
         )
-
-    def keep(self) -> None:
-        """Start it again if it has ended, as the supervisor does."""
-        assert self._process is not None
-        if self._process.poll() is not None:
-            self.start()
 
     def pause(self) -> None:
         assert self._process is not None
@@ -169,28 +163,51 @@ def test_a_worker_that_slept_past_its_session_does_not_overwrite_newer_state(
         assert_each_once(numbered(stack.kafka, topics[1], 3000), 3000)
 
 
+class Overflowing(Numbering):
+    """Numbers; of one record it makes an output too large, and so many behind it that the broker
+    refuses the first while others are still in flight.
+    """
+
+    TOO_LARGE = b"51"
+
+    def __init__(self, out: str, state: str, stop_after: int) -> None:
+        super().__init__(out, state)
+        self.stop = threading.Event()
+        self._stop_after = stop_after
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        if all(record.value != self.TOO_LARGE for record in batch):
+            return super().process(batch)
+        return [
+            Produced(self._out, b"k", b"x" * 2_000_000),
+            *[Produced(self._out, b"k", b"behind it")] * 200_000,
+        ]
+
+    def committed(self) -> None:
+        super().committed()
+        if self._kept.get((0, b"k")) == self._stop_after:
+            self.stop.set()
+
+
 def test_a_record_whose_outputs_the_broker_never_takes_is_refused_and_the_others_go_on(
     stack: Stack, topics: tuple[str, str, str]
 ) -> None:
-    worker = Worker(stack.kafka, topics, "a")
     producer = Producer(stack.kafka.producer_config())
-    for number in range(100):
+    for number in range(60):
         producer.produce(topics[0], str(number).encode(), b"k", partition=0)
-        if number == 50:
-            producer.produce(topics[0], TOO_LARGE, b"k", partition=0)
-    producer.flush(30)
-    with ExitStack() as undo:
-        worker.start()
-        undo.callback(worker.kill)
-        written: list[bytes] = []
-        deadline = time.monotonic() + 120
-        while len(written) < 101 and time.monotonic() < deadline:
-            time.sleep(0.5)
-            worker.keep()  # an abort that outlasts the transaction's time-out fences it
-            written = [r.value or b"" for r in read_topics(stack.kafka, [topics[1]], SystemClock())]
-    assert len(written) == 101
+    assert producer.flush(30) == 0
+    overflowing = Overflowing(topics[1], topics[2], stop_after=59)
+    settings = LoopSettings(f"{topics[0]}-group", f"{topics[0]}-a", (topics[0],))
+    loop = TransactionalLoop(stack.kafka, overflowing, settings)
+    began_s = time.monotonic()
+    loop.run(overflowing.stop)
+    assert loop.aborts >= 5
+    assert time.monotonic() - began_s < 5 * loop.aborts
+    written = [r.value or b"" for r in read_topics(stack.kafka, [topics[1]], SystemClock())]
     assert written.index(b"refused") == 51
-    assert [int(v.split()[2]) for v in written if v != b"refused"] == list(range(100))
+    assert [int(v.split()[2]) for v in written if v != b"refused"] == [
+        number for number in range(60) if number != 51
+    ]
 
 
 def test_headers_with_a_name_that_is_no_utf_8_come_as_unreadable_and_stop_nobody(
