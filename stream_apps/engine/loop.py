@@ -51,7 +51,8 @@ _NO_OFFSET = -1001
 _TRANSACTION_TIMEOUT_MS = 10_000
 _POLL_S = 0.1
 _ABORT_STEP_S = 1.0
-_MAX_QUEUED_KIB = 256 * 1024
+_MAX_QUEUED_KIB = 64 * 1024
+"""Of a record for everyone the outputs are more: they are produced as fast as they are sent."""
 
 
 @dataclass(frozen=True, slots=True)

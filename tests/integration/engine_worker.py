@@ -13,6 +13,9 @@ from stream_apps.engine import (
     TransactionalLoop,
 )
 
+FOR_EVERYONE = b"for everyone"
+"""A record with 200 outputs of a megabyte each."""
+
 
 class Numbering:
     """Writes `key, n, value` where n counts the key's records; n lives in a compacted topic."""
@@ -41,6 +44,8 @@ class Numbering:
             self._next[where] = number
             text = f"{record.key.decode()} {number} ".encode() + (record.value or b"")
             out.append(Produced(self._out, record.key, text))
+            if record.value == FOR_EVERYONE:
+                out += [Produced(self._out, record.key, b"x" * 990_000)] * 200
         out += [
             Produced(self._state_topic, key, str(number).encode(), partition=partition)
             for (partition, key), number in self._next.items()

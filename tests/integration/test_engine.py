@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.clock import ManualClock, SystemClock
+from schemas.clock import Deadline, ManualClock, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, RetryableError
 from stream_apps.engine import (
@@ -30,7 +30,7 @@ from stream_apps.engine import (
 )
 from stream_apps.engine.records import bytes_of
 from tests.conftest import Stack
-from tests.integration.engine_worker import Numbering
+from tests.integration.engine_worker import FOR_EVERYONE, Numbering
 from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -85,6 +85,13 @@ class Worker:
     def go_on(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def most_memory_mib(self) -> int:
+        """The most that it had resident so far."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text("utf-8")
+        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) // 1024
 
     def kill(self) -> None:
         assert self._process is not None
@@ -305,6 +312,24 @@ def test_a_transaction_is_bounded_in_what_it_reads_and_writes(
         seen[key].append((int(count), int(value.lstrip(b"0") or b"0")))
     assert fillings == 201 * Fanning.FAN_OUT
     assert_each_once(seen, 201)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the memory")
+def test_a_record_for_everyone_is_written_in_one_transaction_with_little_memory(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    worker = Worker(stack.kafka, topics, "a")
+    producer = Producer(stack.kafka.producer_config())
+    producer.produce(topics[0], FOR_EVERYONE, b"k", 0)
+    assert producer.flush(30) == 0
+    with ExitStack() as undo:
+        worker.start()
+        undo.callback(worker.kill)
+        deadline = Deadline.after(SystemClock(), 90)
+        while not list(read_topics(stack.kafka, [topics[2]], SystemClock())):
+            assert not deadline.expired()
+            time.sleep(0.5)
+        assert worker.most_memory_mib() < 200
 
 
 def test_reading_state_back_may_take_long_as_long_as_it_goes_on(

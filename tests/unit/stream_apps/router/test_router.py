@@ -299,6 +299,24 @@ def test_identifiers_that_grow_when_normalised_are_delivered_as_they_came(
     assert {item["normalised"] for item in enrichment["identifiers"]} == {None}
 
 
+@pytest.mark.parametrize("chars", [600, 870], ids=["large", "the largest"])
+def test_what_an_event_comes_to_with_all_its_readers_is_bounded(
+    driver: RouterDriver, chars: int
+) -> None:
+    place = f"https://example.org/{'a' * (chars - 20)}"
+    identifiers = (Identifier(type="url", value=place),) * 1000
+    publishers = tuple(sorted(driver.reference.publishers))
+    for readers, normalised in ((publishers[:1], place), (publishers, None)):
+        event = an_arrest(addressees=readers, case_ref=None, identifiers=identifiers)
+        record = driver.record("FR", event)
+        out = driver.feed(record)
+        delivered = [r for topic in out if topic.startswith("bureau.") for r in out[topic]]
+        assert len(delivered) == len(readers)
+        assert sum(map(len, (r.value or b"" for r in delivered))) < 200_000_000
+        enrichment = driver.decode(delivered[0])["enrichment"]
+        assert {item["normalised"] for item in enrichment["identifiers"]} == {normalised}
+
+
 def test_a_record_whose_outputs_are_never_taken_is_booked_as_refused(driver: RouterDriver) -> None:
     record = driver.record("FR", an_arrest())
     driver.router.process([record])
