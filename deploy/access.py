@@ -4,9 +4,9 @@ Principals: a bureau is `User:<ISO2>` (`User:XP` for the General Secretariat), a
 the operation is `User:liaison-<role>`. Invariants: nothing is granted that no declaration names;
 rights follow the region that a bureau has on the day of provisioning; nothing is ever taken away
 here: rights that are there and not declared are reported for a person to judge.
-Operators may write to the source topics, since a replay puts a refused record back. The auditor may
-see how far the groups of router and cutter are, and not move them. Groups that nobody joins are
-open to all.
+Operators may write to what router and cutter read, since a replay puts a refused record back. The
+auditor may see how far the groups of router and cutter are, and not move them. Groups that nobody
+joins are open to all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from confluent_kafka.admin import (
 )
 
 from schemas.reference import Reference
-from schemas.topics import LANES, SOURCE_REGIONS, Topic, declared_topics, source_topic
+from schemas.topics import FACTS, LANES, SOURCE_REGIONS, Topic, declared_topics, source_topic
 
 __all__ = ["REGION_ROLE", "ROLES", "acls", "may_read", "product_topics"]
 
@@ -75,9 +75,9 @@ def _topic_grants(reference: Reference, on_ms: int) -> Iterator[_Grant]:
         ):
             for principal in _principals(roles, reference, on_ms):
                 yield _literal(principal, topic.name, operation)
-    for region in SOURCE_REGIONS:
-        for lane in LANES:
-            yield _literal("User:liaison-operator", source_topic(region, lane), AclOperation.WRITE)
+    sources = [source_topic(region, lane) for region in SOURCE_REGIONS for lane in LANES]
+    for name in (*sources, FACTS):
+        yield _literal("User:liaison-operator", name, AclOperation.WRITE)
 
 
 def _group_grants(reference: Reference) -> Iterator[_Grant]:

@@ -23,6 +23,7 @@ __all__ = [
     "ORIGIN_HEADER",
     "REFUSAL_PREFIX",
     "REPLAY_HEADER",
+    "RETIRE_HEADER",
     "SYSTEM_NAME",
     "UNATTRIBUTED",
     "Disposition",
@@ -41,6 +42,8 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 ORIGIN_HEADER = "liaison-origin"
 REPLAY_HEADER = "liaison-replay-of"
+RETIRE_HEADER = "liaison-retire"
+"""On a source record without value: the account, as the ledger's key has it, is to be retired."""
 REFUSAL_PREFIX = "__streams.errors."
 _DELIVERED = (
     "liaison-origin",

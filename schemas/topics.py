@@ -58,7 +58,9 @@ BLOCK_PARTITIONS = 2
 FACTS = "facts"
 FACT_BLOCKS = "fact-blocks"
 CUTS = "cuts"
-"""Up to which offset each partition of `facts` lies in blocks; written with them."""
+"""Up to which offset each partition of `facts` lies in blocks, and what was cut as a replay; it is
+written with the blocks.
+"""
 STRIKES = "strikes"
 DLQ_BLOCKS = "dlq.blocks"
 SURGE_CHANGELOG = "liaison-surge-windows-changelog"
@@ -243,7 +245,8 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             {**forever, "max.message.bytes": str(MAX_BLOCK_BYTES + 64 * 1024)},
         ),
         Topic(
-            CUTS, len(SOURCE_REGIONS), "partition of facts", "offset, as decimal digits",
+            CUTS, len(SOURCE_REGIONS), "partition of facts; digest of a replay",
+            "offset, as decimal digits; 1 of a replay",
             ("cutter",), ("cutter",), latest,
         ),
         Topic(

@@ -10,7 +10,7 @@ part only, and one that was counted all the same, are never replayed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ import typer
 from deploy.cli import exits
 from deploy.cli.ledger import region_option
 from deploy.cli.printing import note, print_json, print_table, time_text, told_progress
+from deploy.cli.sending import Told, send
 from deploy.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-_SENT_WITHIN_S = 30.0
-_STEP_S = 0.1
 
-Told = Callable[[str, int, int], None]
 Found = list[tuple["Consumed", "Refusal"]]
 
 
@@ -232,43 +230,17 @@ def _land(at: ClickHouseConnection, found: Found, told: Told) -> list[dict[str, 
 
 def _send(kafka: KafkaConnection, found: Found, told: Told) -> list[dict[str, str]]:
     """Refused records to the partitions that they came from."""
-    from confluent_kafka import Producer
-
-    from schemas.clock import Deadline, SystemClock
-    from schemas.errors import RetryableError
     from schemas.headers import replay_headers
+    from stream_apps.engine import Produced
 
-    producer = Producer(kafka.producer_config())
-    failed: list[str] = []
+    named = []
     for record, refusal in found:
         place = _place(record)
-
-        def delivered(error: Any, _sent: Any, place: str = place) -> None:
-            if error is not None:
-                failed.append(f"{place}: {error}")
-
-        producer.produce(
-            refusal.topic,
-            value=record.value,
-            key=record.key,
-            partition=refusal.partition,
-            headers=list(replay_headers(record.headers, place)),
-            on_delivery=delivered,
-        )
-        producer.poll(0)
-    deadline = Deadline.after(SystemClock(), _SENT_WITHIN_S)
-    while (left := producer.flush(_STEP_S)) and not deadline.expired():
-        told("sending", len(found) - left, len(found))
-    if left or failed:
-        raise RetryableError(
-            f"{left + len(failed)} of {len(found)} records were not taken "
-            f"({'; '.join(failed) or 'the broker did not answer'}): replay again, it is harmless",
-            code="not-sent",
-        )
-    return [
-        {"place": _place(record), "sent_to": f"{refusal.topic}/{refusal.partition}"}
-        for record, refusal in found
-    ]
+        headers = replay_headers(record.headers, place)
+        again = Produced(refusal.topic, record.key, record.value, headers, refusal.partition)
+        named.append((place, again))
+    send(kafka, named, told)
+    return [{"place": place, "sent_to": f"{out.topic}/{out.partition}"} for place, out in named]
 
 
 def _hindrance(refusal: Refusal) -> str:

@@ -1,4 +1,9 @@
-"""`liaison ledger`: the account of every bureau, system and lane, as the router booked it."""
+"""`liaison ledger`: the account of every bureau, system and lane, as the router booked it.
+
+An account that no client uses any more is retired by a record in the bureau's source topic: so it
+has its place in the order of the account's own records, the router acts on it in a transaction, and
+`liaison verify` comes to the same.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.printing import print_json, print_table, time_text, told_progress
+from deploy.cli.printing import note, print_json, print_table, time_text, told_progress
+from deploy.cli.sending import send
 from deploy.cli.session import session_of
+from schemas.errors import PermanentError
 
-__all__ = ["ledger", "region_option"]
+__all__ = ["app", "region_option"]
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
 _COLUMNS = (
     "bureau", "system", "lane", "epoch", "high", "accepted", "rejected", "quarantined", "missing",
-    "repeats", "recorded",
+    "repeats", "retired", "recorded",
 )  # fmt: skip
 
 
@@ -27,6 +36,7 @@ def region_option(value: str | None) -> str | None:
     return value
 
 
+@app.callback()
 def ledger(
     context: typer.Context,
     bureau: Annotated[
@@ -43,6 +53,8 @@ def ledger(
 
     Example: [bold]liaison ledger --bureau FR[/]
     """
+    if context.invoked_subcommand is not None:
+        return
     from schemas import wire
     from schemas.clock import SystemClock
     from schemas.topics import SOURCE_REGIONS, ledger_topic
@@ -72,10 +84,47 @@ def ledger(
     print_table(_COLUMNS, [_row(entry) for entry in entries])
 
 
+@app.command()
+def retire(
+    context: typer.Context,
+    accounts: Annotated[
+        list[str], typer.Argument(help="BUREAU/SYSTEM/LANE/EPOCH, as `liaison ledger` has them.")
+    ],
+) -> None:
+    """Retire accounts that no client uses any more: each makes room for another of its bureau.
+
+    What comes in such an account afterwards is refused as account-retired; its numbers stay booked,
+    and there is no way back. A second time changes nothing.
+
+    Example: [bold]liaison ledger retire FR/cases/message/7[/]
+    """
+    from schemas.clock import SystemClock
+    from schemas.headers import RETIRE_HEADER
+    from schemas.reference import Reference
+    from schemas.topics import partition_of, source_topic
+    from stream_apps.engine import Produced
+    from stream_apps.router.ledger import AccountKey
+
+    reference, now_ms = Reference.load(), SystemClock().now_ms()
+    named = []
+    for text in accounts:
+        try:
+            key = AccountKey.parse(text)
+            topic = source_topic(reference.region_of(key.bureau, now_ms), key.lane)
+        except (ValueError, KeyError, PermanentError) as error:
+            raise typer.BadParameter(f"{text!r} is no account ({error})") from error
+        headers = [(RETIRE_HEADER, key.text().encode())]
+        record = Produced(topic, key.bureau.encode(), None, headers, partition_of(key.bureau))
+        named.append((text, record))
+    with told_progress() as told:
+        send(session_of(context).connections.kafka, named, told)
+    note(f"{len(named)} sent; `liaison ledger` shows when they are retired")
+
+
 def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
     missing = sum(gap["last"] - gap["first"] + 1 for gap in entry["missing"])
     return (
         entry["bureau"], entry["system"], entry["lane"], str(entry["epoch"]), entry["high"],
         entry["accepted"], entry["rejected"], entry["quarantined"], missing, entry["repeats"],
-        time_text(entry["recorded_at"]),
+        "yes" if entry["retired"] else "", time_text(entry["recorded_at"]),
     )  # fmt: skip

@@ -150,6 +150,7 @@ def _balance(account: Account | None) -> str:
     return (
         f"high {account.high} accepted {account.accepted} rejected {account.rejected} "
         f"quarantined {account.quarantined} missing {account.missing_count()}"
+        f"{' retired' if account.retired else ''}"
     )
 
 

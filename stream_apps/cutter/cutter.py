@@ -3,7 +3,8 @@
 A block is an Avro container file; its headers name the offsets of `facts` that it was cut from. Up
 to where each partition is cut stands in `cuts` too, written in the block's own transaction and read
 back on assignment: a mini-block that lies in a block is never cut again, even if the group's
-offsets were lost. Searches are folded once more, over all mini-blocks of a block.
+offsets were lost. So do the digests of mini-blocks that were cut as replays: put back twice, they
+are cut once. Searches are folded once more, over all mini-blocks of a block.
 
 Only the router writes to `facts`: a schema that is unknown here is one provisioned since this
 process asked for ids, or one of a newer release. Nothing goes past such a mini-block; the process
@@ -12,6 +13,7 @@ ends, and a new one asks again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,7 +22,7 @@ import structlog
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
 from schemas.errors import RetryableError
-from schemas.headers import Disposition, Refusal, refusal_headers
+from schemas.headers import REPLAY_HEADER, Disposition, Refusal, header, refusal_headers
 from schemas.registry import SchemaIds
 from schemas.topics import (
     CUTS,
@@ -38,6 +40,7 @@ __all__ = ["RANGES_HEADER", "ROWS_HEADER", "Cutter", "fold_searches"]
 RANGES_HEADER = "liaison-fact-ranges"
 ROWS_HEADER = "liaison-rows"
 _MINI_BLOCK = "liaison.facts.FactMiniBlock"
+_REPLAYED = b"replayed/"
 _MAX_ROWS = 50_000
 _MAX_SOURCE_BYTES = MAX_BLOCK_BYTES // 2
 _FOLDED = frozenset({"events", "source_offset", "recorded_at", "published_at", "occurred_at"})
@@ -56,6 +59,8 @@ class Cutter:
         }
         self._cut_until: dict[int, int] = {}
         self._pending: dict[int, int] = {}
+        self._replayed: set[tuple[int, bytes]] = set()
+        self._replayed_pending: set[tuple[int, bytes]] = set()
 
     def state_of(self, assigned: Sequence[Partition]) -> Sequence[Partition]:
         return [Partition(CUTS, p.partition) for p in assigned]
@@ -63,12 +68,18 @@ class Cutter:
     def restore(self, assigned: Sequence[Partition], records: Iterable[Consumed]) -> None:
         self.revoke(assigned)
         for record in records:
-            self._cut_until[record.partition] = int(record.value or b"0")
+            key = record.key or b""
+            if key.startswith(_REPLAYED):
+                self._replayed.add((record.partition, key))
+            else:
+                self._cut_until[record.partition] = int(record.value or b"0")
 
     def revoke(self, lost: Sequence[Partition]) -> None:
-        self._pending.clear()
-        for partition in lost:
-            self._cut_until.pop(partition.partition, None)
+        self.aborted()
+        gone = {partition.partition for partition in lost}
+        self._replayed = {where for where in self._replayed if where[0] not in gone}
+        for partition in gone:
+            self._cut_until.pop(partition, None)
 
     def process(self, batch: Sequence[Consumed]) -> list[Produced]:
         out: list[Produced] = []
@@ -78,6 +89,12 @@ class Cutter:
                 log.warning("cutter.already-cut", partition=record.partition, offset=record.offset)
                 continue
             self._pending[record.partition] = record.offset + 1
+            replay = _replay_key(record)
+            if replay in self._replayed or replay in self._replayed_pending:
+                log.warning(
+                    "cutter.already-replayed", partition=record.partition, offset=record.offset
+                )
+                continue
             try:
                 schema, facts = self._read(record)
             except wire.WireError as error:
@@ -91,6 +108,8 @@ class Cutter:
             if block is None:
                 block = blocks[where] = _Block(where[0], schema)
             block.add(record, facts)
+            if replay is not None:
+                self._replayed_pending.add(replay)
         out += [block.cut() for block in blocks.values()]
         return out + self._cuts()
 
@@ -103,19 +122,25 @@ class Cutter:
 
     def committed(self) -> None:
         self._cut_until.update(self._pending)
-        self._pending.clear()
+        self._replayed |= self._replayed_pending
+        self.aborted()
 
     def aborted(self) -> None:
         self._pending.clear()
+        self._replayed_pending.clear()
 
     def _until(self, partition: int) -> int:
         """The first offset that lies in no block yet, those of this batch included."""
         return self._pending.get(partition, self._cut_until.get(partition, 0))
 
     def _cuts(self) -> list[Produced]:
-        return [
+        cuts = [
             Produced(CUTS, str(partition).encode(), str(offset).encode(), partition=partition)
             for partition, offset in self._pending.items()
+        ]
+        return cuts + [
+            Produced(CUTS, key, b"1", partition=partition)
+            for partition, key in self._replayed_pending
         ]
 
     def _read(self, record: Consumed) -> tuple[Schema, list[dict[str, Any]]]:
@@ -189,6 +214,16 @@ def fold_searches(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         for name in ("source_offset", "recorded_at", "published_at"):
             into[name] = max(into[name], fact[name])
     return out
+
+
+def _replay_key(record: Consumed) -> tuple[int, bytes] | None:
+    """Under which a replay is remembered; by its bytes, since a place in a queue is not the only
+    one: what is refused again has another.
+    """
+    if header(record.headers, REPLAY_HEADER) is None:
+        return None
+    digest = hashlib.sha256(record.value or b"").hexdigest()
+    return record.partition, _REPLAYED + digest.encode()
 
 
 def _quarantined(record: Consumed, reason: str) -> Produced:

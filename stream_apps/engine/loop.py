@@ -50,7 +50,9 @@ log = structlog.get_logger(__name__)
 _NO_OFFSET = -1001
 _TRANSACTION_TIMEOUT_MS = 10_000
 _POLL_S = 0.1
-_MAX_QUEUED_KIB = 256 * 1024
+_ABORT_STEP_S = 1.0
+_MAX_QUEUED_KIB = 64 * 1024
+"""Of a record for everyone the outputs are more: they are produced as fast as they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,22 +335,32 @@ class TransactionalLoop:
                 return
 
     def _abort(self, cause: KafkaException) -> None:
+        """Abort, in steps: librdkafka purges its queues once for each call and then waits for them.
+
+        A batch in flight behind one that the broker refuses comes back as out of order and is
+        queued anew. If that happens after the purge, nothing sends it and nothing fails it before
+        it is as old as the transaction may be, and by then the broker has fenced this producer.
+        Why the transaction failed may be known only now: the error of whatever call came next says
+        no more than that the state is wrong, and delivery reports come with the abort.
+        """
         failure = classify(cause, "writing a transaction")
-        mendable = must_abort(cause) or isinstance(failure, RetryableError)
-        if isinstance(failure, FencedError) or not (mendable or self._unwritable is not None):
+        if isinstance(failure, FencedError):
             raise failure from cause
         log.warning("engine.abort", cause=str(cause))
         deadline = Deadline.after(self._clock, self._settings.commit_timeout_s)
         while True:
             try:
-                self._producer.abort_transaction(max(1.0, deadline.remaining()))
+                self._producer.abort_transaction(_ABORT_STEP_S)
             except KafkaException as error:
                 again = classify(error, "aborting")
                 if not isinstance(again, RetryableError) or deadline.expired():
                     raise again from error
             else:
-                self.aborts += 1
-                return
+                break
+        mendable = must_abort(cause) or isinstance(failure, RetryableError)
+        if not (mendable or self._unwritable is not None):
+            raise failure from cause
+        self.aborts += 1
 
     def _rewind(self, batch: Sequence[Consumed]) -> None:
         """Read a batch and what was collected behind it again, less of it at once."""

@@ -97,6 +97,12 @@ class Booking:
             entry.record, entry.place, entry.key, refused, entry.sequence, entry.event_id[:_MAX_ID]
         )
 
+    def retire(self, place: Place, key: AccountKey, record: Consumed) -> None:
+        """Nothing more is accepted in an account; it makes room for another."""
+        self.book.retire(place, key)
+        self._changed(place, key, record)
+        self.counts["retired"] += 1
+
     def refuse_unattributed(self, record: Consumed, place: Place, refused: Refused) -> None:
         """No number can be booked: counted under the record's key."""
         bureau = (record.key or b"").decode("ascii", "replace")

@@ -30,6 +30,10 @@ __all__ = ["Delivery"]
 
 _MAX_ENRICHMENT_BYTES = MAX_DERIVED_BYTES - MAX_SOURCE_BYTES - 128 * 1024
 """What enrichment may add to a record of the largest size; the rest is for headers and framing."""
+_MAX_FAN_OUT_BYTES = 200_000_000
+"""What one event may come to with all its readers, since it is one transaction: over 20 MB/s are
+enough for that within the transaction's time-out. An event of the largest size for everyone fits.
+"""
 
 
 class Delivery:
@@ -90,14 +94,17 @@ class Delivery:
             )
             for item in read.identifiers
         ]  # fmt: skip
+        readers, size = len(decision.topics), len(record.value or b"")
+        room = min(_MAX_ENRICHMENT_BYTES, _MAX_FAN_OUT_BYTES // readers - size)
         body = self._encode(read, decision, record, valued, checked)
-        if len(body) > _MAX_ENRICHMENT_BYTES:
+        if len(body) > room:
             checked = [item._replace(normalised=None) for item in checked]
             body = self._encode(read, decision, record, valued, checked, "not-normalised")
-        if len(body) > _MAX_ENRICHMENT_BYTES:
+        if len(body) > room:
             raise Refused(
                 TOO_LARGE,
-                f"the enrichment would have {len(body)} bytes; allowed: {_MAX_ENRICHMENT_BYTES}",
+                f"the enrichment would have {len(body)} bytes; allowed with {size} for {readers} "
+                f"readers: {room}",
             )
         return body
 

@@ -9,7 +9,8 @@ An account is bounded: gaps beyond :data:`MAX_GAPS` are not opened, the oldest r
 their bounds are forgotten, and a replay of a number that lies below those is refused, since nobody
 can tell any more whether it was accepted since. So is the number of accounts that a bureau has: no
 account is ever forgotten, since that would let everything in it be booked anew, and so none is
-opened beyond :data:`MAX_ACCOUNTS`.
+opened beyond :data:`MAX_ACCOUNTS`. One that is retired makes room for another: it stays, numbers in
+it are booked as before, but all of them are refused.
 
 Pure: a :class:`Book` holds accounts, changes copies of those that a batch touches, and either keeps
 the copies (commit) or forgets them (abort).
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_ACCOUNTS",
     "MAX_GAPS",
     "MAX_JUMP",
+    "MAX_RETIRED",
     "Account",
     "AccountKey",
     "Book",
@@ -43,6 +45,8 @@ MAX_GAPS = 4096
 """Ranges of missing numbers in one account; a number that would open another is refused."""
 MAX_ACCOUNTS = 1000
 """Accounts of one bureau in one lane. An outbox needs one for as long as it lives."""
+MAX_RETIRED = 10_000
+"""Accounts of one bureau in one lane that may be retired."""
 _TAIL = 64
 _MAX_REFUSED_RANGES = {Disposition.REJECTED.value: 512, Disposition.QUARANTINED.value: 4096}
 
@@ -71,6 +75,16 @@ class AccountKey(NamedTuple):
         """The record key in `ledger.<region>`."""
         return f"{self.bureau}/{self.system}/{self.lane}/{self.epoch}"
 
+    @classmethod
+    def parse(cls, text: str) -> AccountKey:
+        """From :meth:`text`.
+
+        Raises:
+            ValueError: it is none.
+        """
+        bureau, system, lane, epoch = text.split("/")
+        return cls(bureau, system, lane, int(epoch))
+
 
 class RefusedRange(NamedTuple):
     """Numbers refused for one reason."""
@@ -98,6 +112,7 @@ class Account:
     receipted_at: int = 0
     receipt_due: bool = False
     forgotten_until: int = 0
+    retired: bool = False
 
     def standing(self, sequence: int, crc: int, *, replay: bool = False) -> Standing:
         """What booking this number would mean."""
@@ -206,6 +221,7 @@ class Account:
             "receipted_at": self.receipted_at,
             "receipt_due": self.receipt_due,
             "forgotten_until": self.forgotten_until,
+            "retired": self.retired,
         }
 
     @classmethod
@@ -229,6 +245,7 @@ class Account:
             receipted_at=record["receipted_at"],
             receipt_due=record["receipt_due"],
             forgotten_until=record["forgotten_until"],
+            retired=record["retired"],
         )
 
 
@@ -247,23 +264,40 @@ Place = tuple[str, int]
 """Source region and partition: where an account lives in `ledger.<region>`."""
 
 
+class _Whose(NamedTuple):
+    """Which accounts are counted together."""
+
+    place: Place
+    bureau: str
+    retired: bool
+
+
+def _whose(where: tuple[Place, AccountKey], account: Account) -> _Whose:
+    return _Whose(where[0], where[1].bureau, account.retired)
+
+
 class Book:
     """The accounts of the partitions that a router holds."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[Place, AccountKey], Account] = {}
         self._touched: dict[tuple[Place, AccountKey], Account] = {}
-        self._opened: Counter[tuple[Place, str]] = Counter()
-        self._opened_in_batch: Counter[tuple[Place, str]] = Counter()
+        self._opened: Counter[_Whose] = Counter()
+        self._opened_in_batch: Counter[_Whose] = Counter()
 
     def may_open(self, place: Place, key: AccountKey) -> bool:
         """Whether there is such an account, or room for it."""
-        where, whose = (place, key), (place, key.bureau)
-        return (
-            where in self._kept
-            or where in self._touched
-            or self._opened[whose] + self._opened_in_batch[whose] < MAX_ACCOUNTS
-        )
+        return self._has(place, key) or self._count(_Whose(place, key.bureau, False)) < MAX_ACCOUNTS
+
+    def may_retire(self, place: Place, key: AccountKey) -> bool:
+        """Whether there is such an account, and room for it among the retired."""
+        return self._has(place, key) and self._count(_Whose(place, key.bureau, True)) < MAX_RETIRED
+
+    def _has(self, place: Place, key: AccountKey) -> bool:
+        return (place, key) in self._kept or (place, key) in self._touched
+
+    def _count(self, whose: _Whose) -> int:
+        return self._opened[whose] + self._opened_in_batch[whose]
 
     def account(self, place: Place, key: AccountKey) -> Account:
         """An account to read; do not change it."""
@@ -278,8 +312,15 @@ class Book:
             kept = self._kept.get(where)
             account = self._touched[where] = kept.copy() if kept is not None else Account(key)
             if kept is None:
-                self._opened_in_batch[place, key.bureau] += 1
+                self._opened_in_batch[_whose(where, account)] += 1
         return account
+
+    def retire(self, place: Place, key: AccountKey) -> None:
+        """Let an account make room for another, within this batch; again changes nothing."""
+        account = self.change(place, key)
+        self._opened_in_batch[_whose((place, key), account)] -= 1
+        account.retired = True
+        self._opened_in_batch[_whose((place, key), account)] += 1
 
     def touched(self) -> Iterator[tuple[Place, Account]]:
         """What this batch changed."""
@@ -311,9 +352,12 @@ class Book:
 
     def put(self, place: Place, account: Account) -> None:
         """Restore an account as it was last committed."""
-        if (place, account.key) not in self._kept:
-            self._opened[place, account.key.bureau] += 1
-        self._kept[place, account.key] = account
+        where = (place, account.key)
+        before = self._kept.get(where)
+        if before is not None:
+            self._opened[_whose(where, before)] -= 1
+        self._opened[_whose(where, account)] += 1
+        self._kept[where] = account
 
     def drop(self, place: Place, lane: str) -> None:
         """Forget a lane's accounts of a partition that was taken away."""
@@ -323,7 +367,7 @@ class Book:
             for where, account in self._kept.items()
             if where[0] != place or where[1].lane != lane
         }
-        self._opened = Counter((kept_place, key.bureau) for kept_place, key in self._kept)
+        self._opened = Counter(_whose(where, account) for where, account in self._kept.items())
 
     def __len__(self) -> int:
         return len(self._kept)

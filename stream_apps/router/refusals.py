@@ -99,7 +99,13 @@ RETENTION_PAST = _quarantined(
 TOO_MANY_ACCOUNTS = _quarantined(
     "too-many-accounts",
     "The bureau's systems and epochs in this lane are at their bound.",
-    "Find the client that begins an epoch at each start; it must keep its outbox.",
+    "Find the client that begins an epoch at each start: it must keep its outbox. Then retire the "
+    "accounts that it left.",
+)
+ACCOUNT_RETIRED = _rejected(
+    "account-retired",
+    "The account was retired by `liaison ledger retire`.",
+    "Begin a new epoch, or a new outbox; publish anew.",
 )
 SEQUENCE_REUSED = _quarantined(
     "sequence-reused",
@@ -122,7 +128,7 @@ CODES = {
     for code in (
         UNDECODABLE, TOO_LARGE, UNKNOWN_PUBLISHER, BUREAU_NOT_KEY, WRONG_REGION, WRONG_PARTITION,
         BAD_TIME, BAD_SEQUENCE, NOT_YOURS, BAD_ENVELOPE, UNKNOWN_SCHEMA, NO_READER, RETENTION_PAST,
-        TOO_MANY_ACCOUNTS, SEQUENCE_REUSED, REPLAY_FORGOTTEN, INTERNAL,
+        TOO_MANY_ACCOUNTS, ACCOUNT_RETIRED, SEQUENCE_REUSED, REPLAY_FORGOTTEN, INTERNAL,
     )
 }  # fmt: skip
 

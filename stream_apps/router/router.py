@@ -17,7 +17,7 @@ import structlog
 from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.errors import PermanentError
-from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, Origin, header
+from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, RETIRE_HEADER, Origin, header
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import (
@@ -38,6 +38,8 @@ from stream_apps.router.keywords import Classifier
 from stream_apps.router.ledger import MAX_ACCOUNTS, AccountKey, Book, Place, Standing
 from stream_apps.router.reading import Read, Reader
 from stream_apps.router.refusals import (
+    ACCOUNT_RETIRED,
+    BAD_ENVELOPE,
     BAD_SEQUENCE,
     INTERNAL,
     REPLAY_FORGOTTEN,
@@ -125,6 +127,9 @@ class Router:
 
     def _route(self, record: Consumed) -> None:
         place = (self._regions[record.topic], record.partition)
+        if record.value is None and (named := header(record.headers, RETIRE_HEADER)) is not None:
+            self._retire(record, place, named)
+            return
         try:
             _check_size(record)
             read = self.reader.read(record.value, record.timestamp_ms)
@@ -154,6 +159,8 @@ class Router:
     def _accept(self, read: Read, entry: Entry) -> None:
         """Nothing is booked or written before everything that may refuse has passed."""
         record, kind = entry.record, read.schema.kind
+        if self.book.account(entry.place, entry.key).retired:
+            raise Refused(ACCOUNT_RETIRED, f"account {entry.key.text()} was retired")
         if record.headers is None:
             raise Refused(
                 UNDECODABLE, "a header's name is no UTF-8, so none of the headers can be read"
@@ -175,6 +182,22 @@ class Router:
             self._searches[region].add(
                 decision, read.head, read.measures, record.timestamp_ms, source
             )
+
+    def _retire(self, record: Consumed, place: Place, named: bytes) -> None:
+        """In the order of the account's own records, so that a recount comes to the same."""
+        try:
+            _check_size(record)
+            key = AccountKey.parse(named.decode())
+            check_place(record, place[0], self.lane, key, self._reference)
+            if not self.book.may_retire(place, key):
+                raise Refused(BAD_ENVELOPE, f"{key.text()} can't be retired: no account, or full")
+        except ValueError as error:
+            reason = f"header {RETIRE_HEADER} names no account: {error}"
+            self._booking.refuse_unattributed(record, place, Refused(UNDECODABLE, reason))
+        except Refused as refused:
+            self._booking.refuse_unattributed(record, place, refused)
+        else:
+            self._booking.retire(place, key, record)
 
     def _check_account(self, place: Place, key: AccountKey) -> None:
         if not self.book.may_open(place, key):

@@ -13,8 +13,8 @@ from stream_apps.engine import (
     TransactionalLoop,
 )
 
-TOO_LARGE = b"too-large"
-"""A record whose output is larger than what the output topic takes."""
+FOR_EVERYONE = b"for everyone"
+"""A record with 200 outputs of a megabyte each."""
 
 
 class Numbering:
@@ -42,11 +42,10 @@ class Numbering:
             where = (record.partition, record.key)
             number = self._next.get(where, self._kept.get(where, 0)) + 1
             self._next[where] = number
-            if record.value == TOO_LARGE:
-                out.append(Produced(self._out, record.key, b"x" * 2_000_000))
-                continue
             text = f"{record.key.decode()} {number} ".encode() + (record.value or b"")
             out.append(Produced(self._out, record.key, text))
+            if record.value == FOR_EVERYONE:
+                out += [Produced(self._out, record.key, b"x" * 990_000)] * 200
         out += [
             Produced(self._state_topic, key, str(number).encode(), partition=partition)
             for (partition, key), number in self._next.items()

@@ -1,10 +1,10 @@
-"""Rights on a broker that asks for them: bureau, desk, outbox and auditor do theirs and no more."""
+"""Rights on a broker that asks for them: bureau, desk, outbox, auditor, operator do no more."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,17 @@ from producers.reconcile import _records
 from schemas.clock import Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
+from schemas.headers import (
+    REPLAY_HEADER,
+    Disposition,
+    Headers,
+    Refusal,
+    header,
+    refusal_headers,
+)
 from schemas.models import Report
 from schemas.reference import Reference
-from schemas.topics import DLQ_BLOCKS, SOURCE_REGIONS, dlq_topic
+from schemas.topics import DLQ_BLOCKS, FACTS, SOURCE_REGIONS, dlq_topic
 from sinks.desk import Delivered, Item, Subscriber
 from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
@@ -45,11 +53,11 @@ pytestmark = pytest.mark.timeout(240)
 RECOUNTED = (
     "intel.europe", "intel.americas", "desk.europe.terrorism", "bureau.FR", "dlq.europe", "strikes",
 )  # fmt: skip
-USERS = ("FR", "BR", "liaison-router", "liaison-auditor")
+USERS = ("FR", "BR", "liaison-router", "liaison-cutter", "liaison-auditor", "liaison-operator")
 TOPICS = (
     "intel.europe", "intel.americas", "desk.europe.terrorism", "desk.americas.terrorism",
     "bureau.FR", "bureau.BR", "receipts.FR", "receipts.BR", *map(dlq_topic, SOURCE_REGIONS),
-    DLQ_BLOCKS, "strikes",
+    DLQ_BLOCKS, FACTS, "fact-blocks", "strikes",
 )  # fmt: skip
 PASSWORD = "test"
 WAIT_S = 20.0
@@ -75,12 +83,20 @@ class GuardedBroker:
         )
 
     def write(
-        self, user: str, topic: str, key: bytes = b"FR", value: bytes = b"value"
+        self,
+        user: str,
+        topic: str,
+        key: bytes = b"FR",
+        value: bytes = b"value",
+        headers: Headers = (),
     ) -> KafkaError | None:
         """Produce one record; the error, if it was refused."""
         errors: list[KafkaError | None] = []
         producer = Producer(self.user(user).producer_config())
-        producer.produce(topic, value, key, on_delivery=lambda error, _m: errors.append(error))
+        producer.produce(
+            topic, value, key, headers=list(headers),
+            on_delivery=lambda error, _m: errors.append(error),
+        )  # fmt: skip
         assert producer.flush(WAIT_S) == 0
         (error,) = errors
         return error
@@ -208,25 +224,72 @@ def test_the_auditor_reads_what_it_recounts_and_the_positions_of_the_router(
     assert _position(auditor).offset < 0
 
 
-def test_the_auditor_lists_what_was_refused_and_is_told_which_queue_it_may_not_read(
+Command = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def liaison(
     broker: GuardedBroker,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+) -> Command:
+    """`liaison(user, *arguments)` runs a command as somebody; what it printed, and its notes."""
+
+    def command(user: str, *arguments: str) -> tuple[str, str]:
+        for name, value in {
+            "KAFKA__BOOTSTRAP_SERVERS": f"{LOOPBACK}:{broker.port}",
+            "REGISTRY__URL": "http://127.0.0.1:1",
+            "SECURITY__PROTOCOL": "SASL_PLAINTEXT",
+            "SECURITY__MECHANISM": "PLAIN",
+            "SECURITY__USERNAME": user,
+            "SECURITY__PASSWORD": PASSWORD,
+        }.items():
+            monkeypatch.setenv(f"LIAISON_{name}", value)
+        code = run(["--data-dir", str(tmp_path), *arguments])
+        shown = capsys.readouterr()
+        assert code == exits.OK, shown.err
+        return shown.out, shown.err
+
+    return command
+
+
+def refused_by_the_cutter(broker: GuardedBroker, value: bytes) -> None:
+    """A mini-block of europe in its queue."""
+    partition = SOURCE_REGIONS.index("europe")
+    refusal = Refusal(
+        "internal", Disposition.QUARANTINED, "why", "cutter", FACTS, partition, 0, 1_700_000_000_000
+    )
+    headers = refusal_headers((), refusal)
+    queue = dlq_topic("europe")
+    assert broker.write("liaison-cutter", queue, b"europe", value, headers) is None
+
+
+def test_the_auditor_lists_what_was_refused_and_is_told_which_queue_it_may_not_read(
+    broker: GuardedBroker, liaison: Command
 ) -> None:
-    for name, value in {
-        "KAFKA__BOOTSTRAP_SERVERS": f"{LOOPBACK}:{broker.port}",
-        "REGISTRY__URL": "http://127.0.0.1:1",
-        "SECURITY__PROTOCOL": "SASL_PLAINTEXT",
-        "SECURITY__MECHANISM": "PLAIN",
-        "SECURITY__USERNAME": "liaison-auditor",
-        "SECURITY__PASSWORD": PASSWORD,
-    }.items():
-        monkeypatch.setenv(f"LIAISON_{name}", value)
-    assert run(["--data-dir", str(tmp_path), "dlq", "list", "--json"]) == exits.OK
-    shown = capsys.readouterr()
-    assert json.loads(shown.out) == []
-    assert DLQ_BLOCKS in shown.err
+    refused_by_the_cutter(broker, b"listed")
+    out, notes = liaison("liaison-auditor", "dlq", "list", "--json")
+    assert {record["code"] for record in json.loads(out)} == {"internal"}
+    assert DLQ_BLOCKS in notes
+
+
+def test_an_operator_puts_back_what_the_cutter_refused_and_writes_nothing_else_of_facts(
+    broker: GuardedBroker, liaison: Command
+) -> None:
+    refused_by_the_cutter(broker, b"put back")
+    listed, _ = liaison("liaison-operator", "dlq", "list", "--region", "europe", "--json")
+    place = json.loads(listed)[-1]["place"]
+    liaison("liaison-operator", "dlq", "replay", place)
+    *_, last = read_topics(broker.user("liaison-auditor"), [FACTS], SystemClock())
+    assert (last.partition, last.key, last.value) == (
+        SOURCE_REGIONS.index("europe"), b"europe", b"put back",
+    )  # fmt: skip
+    assert header(last.headers, REPLAY_HEADER) == place.encode()
+    for topic in ("fact-blocks", "desk.europe.terrorism", dlq_topic("europe")):
+        error = broker.write("liaison-operator", topic)
+        assert error is not None
+        assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
 
 
 def _position(kafka: KafkaConnection) -> TopicPartition:

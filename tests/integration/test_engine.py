@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from schemas.clock import ManualClock, SystemClock
+from schemas.clock import Deadline, ManualClock, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, RetryableError
 from stream_apps.engine import (
@@ -30,7 +30,7 @@ from stream_apps.engine import (
 )
 from stream_apps.engine.records import bytes_of
 from tests.conftest import Stack
-from tests.integration.engine_worker import TOO_LARGE, Numbering
+from tests.integration.engine_worker import FOR_EVERYONE, Numbering
 from tests.raw_headers import send_with_header_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -78,12 +78,6 @@ class Worker:
             stdout=subprocess.DEVNULL,
         )
 
-    def keep(self) -> None:
-        """Start it again if it has ended, as the supervisor does."""
-        assert self._process is not None
-        if self._process.poll() is not None:
-            self.start()
-
     def pause(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
@@ -91,6 +85,13 @@ class Worker:
     def go_on(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def most_memory_mib(self) -> int:
+        """The most that it had resident so far."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text("utf-8")
+        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) // 1024
 
     def kill(self) -> None:
         assert self._process is not None
@@ -169,28 +170,51 @@ def test_a_worker_that_slept_past_its_session_does_not_overwrite_newer_state(
         assert_each_once(numbered(stack.kafka, topics[1], 3000), 3000)
 
 
+class Overflowing(Numbering):
+    """Numbers; of one record it makes an output too large, and so many behind it that the broker
+    refuses the first while others are still in flight.
+    """
+
+    TOO_LARGE = b"51"
+
+    def __init__(self, out: str, state: str, stop_after: int) -> None:
+        super().__init__(out, state)
+        self.stop = threading.Event()
+        self._stop_after = stop_after
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        if all(record.value != self.TOO_LARGE for record in batch):
+            return super().process(batch)
+        return [
+            Produced(self._out, b"k", b"x" * 2_000_000),
+            *[Produced(self._out, b"k", b"behind it")] * 200_000,
+        ]
+
+    def committed(self) -> None:
+        super().committed()
+        if self._kept.get((0, b"k")) == self._stop_after:
+            self.stop.set()
+
+
 def test_a_record_whose_outputs_the_broker_never_takes_is_refused_and_the_others_go_on(
     stack: Stack, topics: tuple[str, str, str]
 ) -> None:
-    worker = Worker(stack.kafka, topics, "a")
     producer = Producer(stack.kafka.producer_config())
-    for number in range(100):
+    for number in range(60):
         producer.produce(topics[0], str(number).encode(), b"k", partition=0)
-        if number == 50:
-            producer.produce(topics[0], TOO_LARGE, b"k", partition=0)
-    producer.flush(30)
-    with ExitStack() as undo:
-        worker.start()
-        undo.callback(worker.kill)
-        written: list[bytes] = []
-        deadline = time.monotonic() + 120
-        while len(written) < 101 and time.monotonic() < deadline:
-            time.sleep(0.5)
-            worker.keep()  # an abort that outlasts the transaction's time-out fences it
-            written = [r.value or b"" for r in read_topics(stack.kafka, [topics[1]], SystemClock())]
-    assert len(written) == 101
+    assert producer.flush(30) == 0
+    overflowing = Overflowing(topics[1], topics[2], stop_after=59)
+    settings = LoopSettings(f"{topics[0]}-group", f"{topics[0]}-a", (topics[0],))
+    loop = TransactionalLoop(stack.kafka, overflowing, settings)
+    began_s = time.monotonic()
+    loop.run(overflowing.stop)
+    assert loop.aborts >= 5
+    assert time.monotonic() - began_s < 5 * loop.aborts
+    written = [r.value or b"" for r in read_topics(stack.kafka, [topics[1]], SystemClock())]
     assert written.index(b"refused") == 51
-    assert [int(v.split()[2]) for v in written if v != b"refused"] == list(range(100))
+    assert [int(v.split()[2]) for v in written if v != b"refused"] == [
+        number for number in range(60) if number != 51
+    ]
 
 
 def test_headers_with_a_name_that_is_no_utf_8_come_as_unreadable_and_stop_nobody(
@@ -288,6 +312,24 @@ def test_a_transaction_is_bounded_in_what_it_reads_and_writes(
         seen[key].append((int(count), int(value.lstrip(b"0") or b"0")))
     assert fillings == 201 * Fanning.FAN_OUT
     assert_each_once(seen, 201)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the memory")
+def test_a_record_for_everyone_is_written_in_one_transaction_with_little_memory(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    worker = Worker(stack.kafka, topics, "a")
+    producer = Producer(stack.kafka.producer_config())
+    producer.produce(topics[0], FOR_EVERYONE, b"k", 0)
+    assert producer.flush(30) == 0
+    with ExitStack() as undo:
+        worker.start()
+        undo.callback(worker.kill)
+        deadline = Deadline.after(SystemClock(), 90)
+        while not list(read_topics(stack.kafka, [topics[2]], SystemClock())):
+            assert not deadline.expired()
+            time.sleep(0.5)
+        assert worker.most_memory_mib() < 200
 
 
 def test_reading_state_back_may_take_long_as_long_as_it_goes_on(

@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -132,6 +133,22 @@ def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
     assert [r["sequence"] for r in recalled] == [2]
     summed = f"SELECT sum(sign * events) AS n FROM raw.facts WHERE event_id = '{event_id}'"
     until(lambda: json.loads(liaison("sql", summed, "--json")) == [{"n": 0}])
+
+    def entry() -> dict[str, Any]:
+        entries = json.loads(liaison("ledger", "--bureau", "PT", "--json"))
+        (found,) = (e for e in entries if e["system"] == system)
+        assert isinstance(found, dict)
+        return found
+
+    liaison("ledger", "retire", f"PT/{system}/message/{entry()['epoch']}")
+    until(lambda: entry()["retired"])
+    assert (entry()["high"], entry()["accepted"]) == (2, 2)
+    file.write_text(
+        json.dumps({"kind": "report", "subtype": "analytical-report", "title": "Too late"})
+    )
+    liaison("publish", str(file), "--bureau", "PT", "--system", system)
+    until(lambda: entry()["rejected"] == 1)
+    assert [item["code"] for item in entry()["refused"]] == ["account-retired"]
 
 
 def test_a_refused_record_is_listed_shown_and_put_back(

@@ -44,6 +44,8 @@ def commands() -> Iterator[tuple[str, ...]]:
         if below is None:
             yield (name,)
         else:
+            if command.invoke_without_command:
+                yield (name,)
             yield from ((name, word) for word in sorted(below))
 
 
@@ -52,9 +54,9 @@ ALL = list(commands())
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
     assert {" ".join(words) for words in ALL} == {
-        "up", "provision", "demo", "publish", "recall", "simulate", "sql", "ledger", "verify",
-        "topics", "import un-list", "desk tail", "dlq list", "dlq show", "dlq replay",
-        "run router", "run cutter", "run loader", "run surge", "run clickhouse",
+        "up", "provision", "demo", "publish", "recall", "simulate", "sql", "ledger",
+        "ledger retire", "verify", "topics", "import un-list", "desk tail", "dlq list", "dlq show",
+        "dlq replay", "run router", "run cutter", "run loader", "run surge", "run clickhouse",
     }  # fmt: skip
 
 

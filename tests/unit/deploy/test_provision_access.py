@@ -15,7 +15,14 @@ from schemas.clock import ManualClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
 from schemas.reference import Reference
-from schemas.topics import DLQ_BLOCKS, LANES, REGIONS, SOURCE_PARTITIONS, SOURCE_REGIONS
+from schemas.topics import (
+    DLQ_BLOCKS,
+    LANES,
+    REGIONS,
+    SOURCE_PARTITIONS,
+    SOURCE_REGIONS,
+    source_topic,
+)
 from stream_apps.cutter import CUTTER_GROUP
 from stream_apps.router.worker import router_group
 
@@ -86,8 +93,8 @@ def test_whoever_assigns_itself_its_partitions_may_name_its_group() -> None:
 
 
 def test_an_operator_may_put_refused_records_back() -> None:
-    written = rights("liaison-operator", AclOperation.WRITE)
-    assert {f"intel.{region}" for region in SOURCE_REGIONS} <= written
+    sources = {source_topic(region, lane) for region in SOURCE_REGIONS for lane in LANES}
+    assert rights("liaison-operator", AclOperation.WRITE) == {*sources, "facts"}
 
 
 def test_the_auditor_reads_what_verify_recounts_and_writes_nothing() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from deploy.verify.difference import differences
 from deploy.verify.recount import FactCounts, Identify, Recount, recount
+from schemas.headers import RETIRE_HEADER
 from schemas.models import Arrest, Measure
 from stream_apps.router.driver import RouterDriver
 
@@ -111,6 +112,23 @@ def test_the_router_s_facts_and_records_are_counted_once_each() -> None:
     assert into.facts.cells() == {("arrest", "FR", "2025-11"): 1}
     assert into.facts.amounts() == {("arrest", "FR", "2025-11"): 2 * 100_500}
     assert into.facts.total == into.outcomes["accepted"] == into.outcomes["repeat"] == 1
+
+
+def test_a_retirement_counts_from_its_place_among_the_account_s_records_on() -> None:
+    driver = RouterDriver(now_ms=JANUARY)
+    occurred = datetime.fromtimestamp(JANUARY / 1000, UTC)
+    first, second = (
+        driver.record("FR", Arrest(category="terrorism", occurred_at=occurred)) for _ in range(2)
+    )
+    retire = driver.raw("FR", None, headers=[(RETIRE_HEADER, b"FR/cases/message/7")])
+    into = Recount()
+    recount(
+        [first, retire, second], "message", into, reference=driver.reference,
+        catalogue=driver.catalogue, ids=driver.ids, identify=Identify(driver.ids),
+    )  # fmt: skip
+    (account,) = into.accounts.values()
+    assert (account.retired, account.high, account.accepted, account.rejected) == (True, 2, 1, 1)
+    assert [code for *_, code in into.refused] == ["account-retired"]
 
 
 def test_differences_name_what_is_more_less_and_absent() -> None:

@@ -7,7 +7,7 @@ import pytest
 from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.errors import RetryableError
-from schemas.headers import header, read_refusal
+from schemas.headers import REPLAY_HEADER, header, read_refusal, replay_headers
 from schemas.registry import SchemaIds
 from schemas.topics import CUTS, FACT_BLOCKS, FACTS
 from stream_apps.cutter import RANGES_HEADER, ROWS_HEADER, Cutter
@@ -115,6 +115,40 @@ def test_what_lies_in_a_block_is_never_cut_again_even_if_offsets_were_lost() -> 
 def test_a_mini_block_that_comes_twice_in_one_batch_is_cut_once() -> None:
     (block,) = blocks_of(a_cutter().process([mini_block(0, a_fact()), mini_block(0, a_fact())]))
     assert len(rows(block)) == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["same process", "its successor"])
+def test_a_mini_block_that_is_put_back_twice_is_cut_once(restarted: bool) -> None:
+    cutter = a_cutter()
+    first = mini_block(5, a_fact())
+    (letter, cut) = cutter.refuse(first, "too large for now")
+    cutter.committed()
+    headers = replay_headers(letter.headers, "dlq.africa/0/0")
+    out = cutter.process([first._replace(offset=6, headers=headers)])
+    assert len(blocks_of(out)) == 1
+    cutter.committed()
+    if restarted:
+        cutter = a_cutter()
+        cutter.restore([Partition(FACTS, 0)], cuts_of([cut, *out]))
+    again = replay_headers(letter.headers, "dlq.africa/0/1")
+    out = cutter.process(
+        [
+            first._replace(offset=7, headers=again),
+            mini_block(8, a_fact(), a_fact()),
+            mini_block(9, a_fact(), a_fact()),
+        ]
+    )
+    (block,) = blocks_of(out)
+    assert len(rows(block)) == 4
+
+
+def test_a_replay_that_is_refused_again_may_be_put_back_again() -> None:
+    cutter = a_cutter()
+    garbage = mini_block(5)._replace(value=b"?", headers=[(REPLAY_HEADER, b"dlq.africa/0/0")])
+    for offset in (5, 6):
+        out = cutter.process([garbage._replace(offset=offset)])
+        assert out[0].topic == "dlq.africa"
+        cutter.committed()
 
 
 def test_a_block_that_the_broker_does_not_take_is_kept_with_its_reason() -> None:

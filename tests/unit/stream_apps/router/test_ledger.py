@@ -1,5 +1,6 @@
 """The account: every number booked once, whatever comes in whatever order."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,3 +148,40 @@ def test_a_bureau_has_a_bounded_number_of_accounts_over_commits_aborts_and_resto
     assert book.may_open(("mena", 0), more)
     book.drop(place, "message")
     assert book.may_open(place, more)
+
+
+def test_a_retired_account_makes_room_over_commits_aborts_and_restores() -> None:
+    book, place = Book(), ("europe", 0)
+    full = [KEY._replace(epoch=epoch) for epoch in range(1, MAX_ACCOUNTS + 1)]
+    more = KEY._replace(epoch=MAX_ACCOUNTS + 1)
+    for key in full:
+        book.put(place, Account(key))
+    assert not book.may_open(place, more)
+    assert not book.may_retire(place, more)
+    book.retire(place, full[0])
+    book.abort()
+    assert not book.may_open(place, more)
+    for _ in range(2):
+        assert book.may_retire(place, full[0])
+        book.retire(place, full[0])
+        assert book.may_open(place, more)
+        book.commit()
+    book.change(place, more)
+    assert not book.may_open(place, more._replace(epoch=MAX_ACCOUNTS + 2))
+    book.abort()
+    book.put(place, Account(full[0], retired=True))
+    book.put(place, Account(full[1]))
+    book.put(place, Account(full[1], retired=True))
+    assert book.may_open(place, more)
+    book.put(place, Account(more))
+    book.put(place, Account(more._replace(epoch=more.epoch + 1)))
+    assert not book.may_open(place, more._replace(epoch=more.epoch + 2))
+
+
+def test_accounts_that_are_retired_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream_apps.router.ledger.MAX_RETIRED", 1)
+    book, place = Book(), ("europe", 0)
+    for epoch in (1, 2):
+        book.put(place, Account(KEY._replace(epoch=epoch)))
+    book.retire(place, KEY._replace(epoch=1))
+    assert not book.may_retire(place, KEY._replace(epoch=2))

@@ -129,6 +129,8 @@ def refused_in_a_state(
     yield "late replay", forgotten, replay, "replay-forgotten", quarantined, False
     full = with_accounts(*(Account(key._replace(epoch=100 + n)) for n in range(MAX_ACCOUNTS)))
     yield "epoch", full, good, "too-many-accounts", quarantined, False
+    retired = with_accounts(Account(key, retired=True))
+    yield "retired", retired, good, "account-retired", "rejected", True
     cut = broken(good, value=(good.value or b"")[:40])
     yield "epoch, cut", full, cut, "undecodable", "rejected", False
 

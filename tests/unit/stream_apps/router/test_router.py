@@ -11,7 +11,14 @@ import pytest
 
 from schemas import wire
 from schemas.catalogue import Schema
-from schemas.headers import ORIGIN_HEADER, REPLAY_HEADER, UNATTRIBUTED, header, read_refusal
+from schemas.headers import (
+    ORIGIN_HEADER,
+    REPLAY_HEADER,
+    RETIRE_HEADER,
+    UNATTRIBUTED,
+    header,
+    read_refusal,
+)
 from schemas.ids import strike_hash
 from schemas.models import (
     Grading,
@@ -299,12 +306,82 @@ def test_identifiers_that_grow_when_normalised_are_delivered_as_they_came(
     assert {item["normalised"] for item in enrichment["identifiers"]} == {None}
 
 
+@pytest.mark.parametrize("chars", [600, 870], ids=["large", "the largest"])
+def test_what_an_event_comes_to_with_all_its_readers_is_bounded(
+    driver: RouterDriver, chars: int
+) -> None:
+    place = f"https://example.org/{'a' * (chars - 20)}"
+    identifiers = (Identifier(type="url", value=place),) * 1000
+    publishers = tuple(sorted(driver.reference.publishers))
+    for readers, normalised in ((publishers[:1], place), (publishers, None)):
+        event = an_arrest(addressees=readers, case_ref=None, identifiers=identifiers)
+        record = driver.record("FR", event)
+        out = driver.feed(record)
+        delivered = [r for topic in out if topic.startswith("bureau.") for r in out[topic]]
+        assert len(delivered) == len(readers)
+        assert sum(map(len, (r.value or b"" for r in delivered))) < 200_000_000
+        enrichment = driver.decode(delivered[0])["enrichment"]
+        assert {item["normalised"] for item in enrichment["identifiers"]} == {normalised}
+
+
 def test_a_record_whose_outputs_are_never_taken_is_booked_as_refused(driver: RouterDriver) -> None:
     record = driver.record("FR", an_arrest())
     driver.router.process([record])
     driver.router.aborted()
     out = driver.router.refuse(record, "the broker does not take it")
     assert [r.topic for r in out] == ["dlq.europe", "receipts.FR", "ledger.europe"]
+
+
+def retiring(driver: RouterDriver, account: str, key: bytes = b"FR") -> Consumed:
+    """What `liaison ledger retire` sends."""
+    return driver.raw("FR", None, key=key, headers=[(RETIRE_HEADER, account.encode())])
+
+
+def test_a_retired_account_stays_booked_and_takes_nothing_more(driver: RouterDriver) -> None:
+    first, second, fourth = (
+        driver.record("FR", an_arrest(), sequence=number) for number in (1, 2, 4)
+    )
+    retire = retiring(driver, "FR/cases/message/7")
+    driver.feed(first)
+    entry = driver.decode(driver.feed(retire)["ledger.europe"][0])
+    assert (entry["retired"], entry["high"], entry["accepted"]) == (True, 1, 1)
+    successor = RouterDriver(now_ms=NOW_MS)
+    for out in (driver.feed(retire), driver.feed(first)):
+        assert set(out) == {"ledger.europe"}, "again, and a repeat: nothing new"
+        place = Partition(source_topic("europe"), partition_of("FR"))
+        (written,) = out["ledger.europe"]
+        restored = Consumed("ledger.europe", place.partition, 0, 0, written.key, written.value, ())
+        successor.router.restore([place], [restored])
+    for number, record in ((2, second), (4, fourth)):
+        out = successor.feed(record)
+        assert refusal_of(out) == ("account-retired", "rejected")
+        entry = driver.decode(out["ledger.europe"][0])
+        assert entry["high"] == number
+        missing = sum(gap["last"] - gap["first"] + 1 for gap in entry["missing"])
+        assert entry["accepted"] + entry["rejected"] + missing == number
+    assert "desk.europe.drug-trafficking" in successor.feed(
+        driver.record("FR", an_arrest(), epoch=8)
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "key", "code"),
+    [
+        ("FR/cases/message/9", b"FR", "bad-envelope"),
+        ("DE/cases/message/7", b"FR", "bureau-not-key"),
+        ("FR/cases/search/7", b"FR", "bad-envelope"),
+        ("FR/cases/7", b"FR", "undecodable"),
+        ("FR/cases/message/x", b"FR", "undecodable"),
+        ("FR/unattributed/message/0", b"FR", "bad-envelope"),
+    ],
+)
+def test_what_names_no_account_of_this_place_retires_nothing(
+    driver: RouterDriver, account: str, key: bytes, code: str
+) -> None:
+    driver.feed(driver.record("FR", an_arrest(), sequence=1))
+    out = driver.feed(retiring(driver, account, key))
+    assert refusal_of(out)[0] == code
+    assert not any(found.retired for _, found in driver.router.book.accounts())
 
 
 def flipped(value: bytes, offset: int, byte: int) -> bytes:
