@@ -13,11 +13,12 @@ from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.engine import Engine, Job
 from deploy.clickhouse.errors import ClickHouseError
 from deploy.clickhouse.statement import Statement
+from schemas.rights import ROLES
 
 
 def _code(engine: Engine, text: str) -> int:
     try:
-        engine.run(Job(Statement(text, "")))
+        engine.run(Job(Statement(text, ""), ROLES["operator"]))
     except ClickHouseError as error:
         return error.code
     return 0

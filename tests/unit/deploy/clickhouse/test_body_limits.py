@@ -10,11 +10,14 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from deploy.clickhouse.accounts import open_account
+from deploy.clickhouse.audit import AuditLog
 from deploy.clickhouse.blocks import pack_blocks
-from deploy.clickhouse.calls import Account
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.engine import Engine, Job, Result
 from deploy.clickhouse.http import make_app
+from deploy.clickhouse.quota import Quotas
+from schemas.clock import SystemClock
 
 LIMITS = ServiceLimits(max_decoded_bytes=100_000, max_block_bytes=50_000, max_query_bytes=1000)
 
@@ -32,7 +35,7 @@ class RecordingEngine:
     def run(self, job: Job) -> Result:
         assert job.data_file is not None
         self.inserted.append(job.data_file.read_bytes())
-        return Result(b"", 0, 0, 0, 0, 0.0)
+        return Result(b"", 0, 0, 0, 0, 0, 0.0)
 
 
 @pytest.fixture
@@ -41,7 +44,9 @@ def engine(tmp_path: Path) -> RecordingEngine:
 
 
 def insert(engine: RecordingEngine, body: bytes, **headers: str) -> httpx.Response:
-    app = make_app(cast(Engine, engine), (Account("default", ""),), LIMITS)
+    clock = SystemClock()
+    audit = AuditLog(engine.incoming / "audit", clock)
+    app = make_app(cast(Engine, engine), (open_account(),), LIMITS, audit, Quotas(clock))
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(cast(Any, app))
