@@ -52,6 +52,8 @@ ENGINES = (
 )  # fmt: skip
 """What tables and databases may be made of: all of it lies in the data directory or in memory."""
 
+_INPUT = ("CREATE TEMPORARY TABLE ON *.*", "TABLE ENGINE ON Memory")
+"""What INSERT … SELECT … FROM input() needs where it goes through a table of its own."""
 _PUBLISHED = ("pub", "stage", "audit")
 _RELEASES = "SELECT, INSERT, ALTER TABLE, CREATE TABLE, DROP TABLE, TRUNCATE, OPTIMIZE"
 
@@ -101,13 +103,14 @@ class Role:
         return None if self.is_owner else frozenset((*CATALOGUE, *self.system_tables))
 
     @property
+    def rights(self) -> frozenset[Right]:
+        """The grants as single rights."""
+        return frozenset(parse_grants(f"GRANT {grant}" for grant in self.all_grants))
+
+    @property
     def engines(self) -> frozenset[str]:
-        """What it may make tables of; Memory too where it may make temporary ones."""
-        parsed = set(parse_grants(f"GRANT {grant}" for grant in self.grants))
-        named = {place for right, place in parsed if right == "TABLE ENGINE"}
-        return frozenset(
-            named | ({"Memory"} if ("CREATE TEMPORARY TABLE", "*.*") in parsed else set())
-        )
+        """What it may make tables of."""
+        return frozenset(place for right, place in self.rights if right == "TABLE ENGINE")
 
     @property
     def settings(self) -> dict[str, int]:
@@ -130,7 +133,7 @@ ROLES: dict[str, Role] = {
                 "INSERT ON raw.*",
                 "SHOW TABLES ON agg.*",
                 "SHOW COLUMNS ON agg.*",
-                "CREATE TEMPORARY TABLE ON *.*",
+                *_INPUT,
             ),
             system_tables=("parts",),
         ),
@@ -145,7 +148,7 @@ ROLES: dict[str, Role] = {
                     for database in _PUBLISHED
                     for right in _RELEASES.split(", ")
                 ),
-                "CREATE TEMPORARY TABLE ON *.*",
+                *_INPUT,
                 *(f"TABLE ENGINE ON {engine}" for engine in ("MergeTree", "ReplacingMergeTree")),
             ),
             system_tables=("parts",),
@@ -220,7 +223,7 @@ def role_statements(role: Role) -> tuple[str, ...]:
 
 def undeclared_rights(role: Role, shown: Iterable[str]) -> tuple[str, ...]:
     """What lines of `SHOW GRANTS` allow beyond a role's declaration, in words."""
-    declared = set(parse_grants(f"GRANT {grant}" for grant in role.all_grants))
+    declared = role.rights
     wider = sorted(
         (right, place)
         for right, place in set(parse_grants(shown))
@@ -241,6 +244,7 @@ def refuse_wider(role: Role, shown: Iterable[str], whose: str) -> None:
 
 
 _GRANT = re.compile(r"GRANT (?P<rights>.+) ON (?P<place>\S+)(?: TO .*?)?(?P<more> WITH GRANT .*)?")
+_COLUMNS = re.compile(r"\([^)]*\)")
 _RIGHT = re.compile(r"((?:[^,(]|\([^)]*\))+)(?:, |$)")
 
 
@@ -260,7 +264,7 @@ def parse_grants(lines: Iterable[str]) -> Iterator[Right]:
 def _covers(mine: Right, other: Right) -> bool:
     """Whether a declared right is at least as wide; one on `*.*` holds for every database."""
     right, place = mine
-    if right not in (other[0], other[0].partition("(")[0]):
+    if right not in (other[0], _COLUMNS.sub("", other[0])):
         return False
     database = other[1].partition(".")[0]
     return place in (other[1], "*.*", f"{database}.*")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 import pytest
 
-from schemas.rights import ROLES
-from tests.integration.clickhouse_process import ClickHouseProcess
+from schemas.connections import KafkaConnection
+from schemas.errors import ConfigurationError
+from schemas.rights import ROLES, role_statements
+from sinks.clickhouse import Loader, check_own_rights, provision_roles
+from tests.integration.clickhouse_process import ROOT, ClickHouseProcess
 
 SECRET = "secret-8c1f"
 COLUMN = "held_7c2"
@@ -343,6 +351,72 @@ def test_every_request_stands_in_the_audit_log(service: Service) -> None:
     log = "".join(file.read_text() for file in (service.process.data_dir / "audit").iterdir())
     for hidden in ("a-secret-parameter", "hunter2", "row-of-data", "of the ", "guessed"):
         assert hidden not in log
+
+
+def test_what_a_login_may_beyond_its_role_is_told_at_the_start(service: Service) -> None:
+    loader = ROLES["loader"]
+    client = service.process.connection_as("loader").client()
+    check_own_rights(client, loader)
+    client.close()
+    for role, wider in (("statistician", "SELECT ON pub.*"), ("operator", "DROP ON *.*")):
+        at = service.process.connection_as(role)
+        with pytest.raises(ConfigurationError, match=re.escape(wider)) as caught:
+            Loader(KafkaConnection("127.0.0.1:1"), at).run(threading.Event())
+        assert caught.value.code == "wider-right"
+        assert "liaison_loader alone" in str(caught.value)
+
+
+def test_provisioning_compares_what_roles_may_with_the_declaration(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = service.process.connection.client()
+    assert provision_roles(client) == ()
+    narrower = replace(ROLES["auditor"], grants=("SELECT ON pub.*", "SELECT ON other.*"))
+    monkeypatch.setitem(ROLES, "auditor", narrower)
+    told = provision_roles(client)
+    assert "liaison_auditor may also SELECT ON raw.*" in told
+    assert "liaison_auditor may not SELECT ON other.*" in told
+    assert not any("SELECT ON pub.*" in line for line in told)
+    client.close()
+
+
+def test_a_server_s_parser_takes_what_makes_the_roles(service: Service) -> None:
+    statements = [sql for role in ROLES.values() for sql in role_statements(role)]
+    client = service.process.connection.client()
+    written_down = client.query(
+        "SELECT formatQuerySingleLine(arrayJoin({all:Array(String)}))",
+        parameters={"all": statements},
+    ).result_rows
+    client.close()
+    assert len(written_down) == len(statements)
+    assert any("CREATE QUOTA OR REPLACE liaison_statistician" in row[0] for row in written_down)
+
+
+@pytest.mark.parametrize(
+    ("declared", "applied"),
+    [
+        ("GRANT SELECT ON pub.*<", "GRANT SELECT ON *.*<"),
+        ("GRANT liaison_loader", "GRANT SELECT ON raw.*</query><query>GRANT liaison_loader"),
+    ],
+    ids=["every database", "the user's own"],
+)
+def test_an_engine_with_a_wider_right_does_not_start(
+    tmp_path: Path, declared: str, applied: str
+) -> None:
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.integration.engine_guard_worker"]
+        + [str(tmp_path / "data"), declared, applied],
+        input="[]",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode != 0
+    told = child.stderr.splitlines()[-1]
+    assert "ConfigurationError: " in told
+    assert "may do more than is declared" in told or "would allow more than it should" in told
 
 
 def test_passwords_are_nowhere_in_the_service_s_folder(service: Service) -> None:
