@@ -5,8 +5,7 @@ An embedded stack is found by its data directory, where it tells its addresses w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from deploy.embedded.data_directory import DataDirectory
 from deploy.settings import Settings
@@ -23,8 +22,8 @@ class Connections:
     kafka: KafkaConnection
     registry: RegistryConnection
     clickhouse_at: ClickHouseConnection | None = None
-    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Of the embedded ClickHouse, by role; none where it is one outside, where settings log in."""
+    logins: DataDirectory | None = None
+    """Whose ClickHouse it is, and so whose passwords; outside, the settings log in."""
 
     def clickhouse_as(self, role: str) -> ClickHouseConnection:
         """ClickHouse, logged in for a role; outside, as the settings say."""
@@ -34,9 +33,10 @@ class Connections:
                 "set clickhouse.url (LIAISON_CLICKHOUSE__URL)",
                 code="no-clickhouse",
             )
-        if not self.passwords:
+        if self.logins is None:
             return self.clickhouse_at
-        return replace(self.clickhouse_at, username=role, password=self.passwords[role])
+        password = self.logins.clickhouse_password(role)
+        return replace(self.clickhouse_at, username=role, password=password)
 
 
 def find_connections(settings: Settings) -> Connections:
@@ -57,5 +57,4 @@ def find_connections(settings: Settings) -> Connections:
     addresses = directory.find_running()
     if named is not None or not addresses.clickhouse_url:
         return Connections(addresses.kafka, addresses.registry, named)
-    passwords = directory.clickhouse_passwords()
-    return Connections(addresses.kafka, addresses.registry, addresses.clickhouse, passwords)
+    return Connections(addresses.kafka, addresses.registry, addresses.clickhouse, directory)

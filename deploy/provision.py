@@ -1,9 +1,9 @@
 """`liaison provision`: everything that workers find and never make themselves.
 
 Topics, schemas in the registry, first positions of the workers' groups (they refuse to guess one:
-auto.offset.reset=error), rights, ClickHouse's schema and labels. Invariants: it may be run at any
-time and again; what is there is compared, not altered; `is_as_declared` is false while anything
-differs.
+auto.offset.reset=error), rights, ClickHouse's schema, labels and roles. Invariants: it may be run
+at any time and again; what is there is compared, not altered; `is_as_declared` is false while
+anything differs.
 """
 
 from __future__ import annotations

@@ -104,8 +104,7 @@ class RunningStack:
         named = self.settings.clickhouse.connection
         if named is not None or not at.clickhouse_url:
             return Connections(at.kafka, at.registry, named)
-        passwords = self._stack.directory.clickhouse_passwords()
-        return Connections(at.kafka, at.registry, at.clickhouse, passwords)
+        return Connections(at.kafka, at.registry, at.clickhouse, self._stack.directory)
 
     def provision(self, progress: Progress = lambda stage, done, total: None) -> ProvisionReport:
         """Provision what runs here; what differs is told."""

@@ -1,4 +1,4 @@
-"""`liaison provision`: topics, schemas, first positions, rights, ClickHouse's schema."""
+"""`liaison provision`: topics, schemas, first positions, rights, ClickHouse's schema and roles."""
 
 from __future__ import annotations
 

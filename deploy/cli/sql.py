@@ -42,7 +42,7 @@ def sql(
         raise typer.BadParameter("choose --json or --csv, not both")
     text = sys.stdin.read() if statement == "-" else statement
     connections = session_of(context).connections
-    if role is not None and not connections.passwords:
+    if role is not None and connections.logins is None:
         raise typer.BadParameter(
             "--as is for the embedded ClickHouse: set clickhouse.username to a user with that role"
         )

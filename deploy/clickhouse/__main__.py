@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
+        if options.accounts is None:
+            print("No --accounts: whoever reaches the port is the operator.", file=sys.stderr)
         serve(
             options.data_dir,
             options.host,

@@ -170,7 +170,8 @@ class Engine:
         handle.query(f"USE {_database(job.database)}")
         handle.query(f"SET ROLE {job.role.sql_name}")
         limits = {name: str(limit) for name, limit in job.role.settings.items()}
-        self._set(handle, {**limits, "profile": job.role.sql_name})
+        if limits:
+            self._set(handle, {**limits, "profile": job.role.sql_name})
         settings = dict(job.settings)
         if "profile" in settings:
             raise refused_profile()

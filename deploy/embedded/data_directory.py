@@ -161,29 +161,43 @@ class DataDirectory:
                 code="not-ready",
             ) from None
 
-    def clickhouse_passwords(self) -> dict[str, str]:
-        """The embedded ClickHouse's passwords by role; made by the first who owns the folder."""
-        path = self.path / _PASSWORDS
-        try:
-            known = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            known = {}
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no JSON"
+    def clickhouse_password(self, role: str) -> str:
+        """A role's password in the embedded ClickHouse.
+
+        Raises:
+            ConfigurationError: there is none, or it is not for this user to read.
+        """
+        known = self._clickhouse_passwords()
+        if role not in known:
             raise ConfigurationError(
-                f"ClickHouse's passwords in {path} can't be read ({why}): run this as the owner of "
-                "the data directory, or name clickhouse.url, username and password",
+                f"there is no password of the role {role} in {self.path / _PASSWORDS}: start the "
+                "stack again (`liaison up`), which makes it",
                 code="no-passwords",
-            ) from None
-        return {str(role): str(password) for role, password in known.items()}
+            )
+        return known[role]
 
     def make_clickhouse_passwords(self) -> dict[str, str]:
-        """The same, with a new one for each role that has none."""
-        known = self.clickhouse_passwords()
+        """All of them by role, with a new one for each role that has none."""
+        known = self._clickhouse_passwords()
         made = {role: known.get(role) or secrets.token_urlsafe(32) for role in ROLES}
         if made != known:
             self._replace(_PASSWORDS, made, mode=0o600)
         return made
+
+    def _clickhouse_passwords(self) -> dict[str, str]:
+        path = self.path / _PASSWORDS
+        try:
+            known = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            remedy = "remove it, and start the stack again"
+            if isinstance(error, PermissionError):
+                remedy = "run this as the owner of the data directory"
+            raise ConfigurationError(
+                f"ClickHouse's passwords in {path} can't be read: {remedy}", code="no-passwords"
+            ) from None
+        return {str(role): str(password) for role, password in dict(known).items()}
 
     def previous_ports(self) -> dict[str, int]:
         """The ports of the last run by name."""

@@ -109,9 +109,13 @@ def test_without_clickhouse_only_those_who_need_it_are_refused(
 def test_a_running_stack_is_found_by_its_data_directory(tmp_path: Path) -> None:
     with DataDirectory(tmp_path / "d") as directory:
         directory.publish(Addresses("127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"))
+        password = directory.make_clickhouse_passwords()["loader"]
         at = find_connections(Settings(data_dir=tmp_path / "d"))
         assert at.kafka.bootstrap_servers == "127.0.0.1:1"
-        assert at.clickhouse_as("loader").port == 3
+        clickhouse = at.clickhouse_as("loader")
+        assert (clickhouse.port, clickhouse.username) == (3, "loader")
+        assert clickhouse.password == password
+        assert password not in f"{at!r} {clickhouse!r}"
 
 
 def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:
