@@ -5,7 +5,7 @@ An embedded stack is found by its data directory, where it tells its addresses w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploy.embedded.data_directory import DataDirectory
 from deploy.settings import Settings
@@ -21,17 +21,22 @@ class Connections:
 
     kafka: KafkaConnection
     registry: RegistryConnection
-    clickhouse_or_none: ClickHouseConnection | None = None
+    clickhouse_at: ClickHouseConnection | None = None
+    logins: DataDirectory | None = None
+    """Whose ClickHouse it is, and so whose passwords; outside, the settings log in."""
 
-    @property
-    def clickhouse(self) -> ClickHouseConnection:
-        if self.clickhouse_or_none is None:
+    def clickhouse_as(self, role: str) -> ClickHouseConnection:
+        """ClickHouse, logged in for a role; outside, as the settings say."""
+        if self.clickhouse_at is None:
             raise ConfigurationError(
                 "no ClickHouse is named, and the broker is one outside: "
                 "set clickhouse.url (LIAISON_CLICKHOUSE__URL)",
                 code="no-clickhouse",
             )
-        return self.clickhouse_or_none
+        if self.logins is None:
+            return self.clickhouse_at
+        password = self.logins.clickhouse_password(role)
+        return replace(self.clickhouse_at, username=role, password=password)
 
 
 def find_connections(settings: Settings) -> Connections:
@@ -48,6 +53,8 @@ def find_connections(settings: Settings) -> Connections:
             settings.registry.connection,
             named,
         )
-    addresses = DataDirectory(settings.data_dir).find_running()
-    embedded = addresses.clickhouse if addresses.clickhouse_url else None
-    return Connections(addresses.kafka, addresses.registry, named or embedded)
+    directory = DataDirectory(settings.data_dir)
+    addresses = directory.find_running()
+    if named is not None or not addresses.clickhouse_url:
+        return Connections(addresses.kafka, addresses.registry, named)
+    return Connections(addresses.kafka, addresses.registry, addresses.clickhouse, directory)

@@ -1,15 +1,17 @@
 """`liaison provision`: everything that workers find and never make themselves.
 
 Topics, schemas in the registry, first positions of the workers' groups (they refuse to guess one:
-auto.offset.reset=error), rights, ClickHouse's schema and labels. Invariants: it may be run at any
-time and again; what is there is compared, not altered; `is_as_declared` is false while anything
-differs.
+auto.offset.reset=error), rights, ClickHouse's schema, labels and roles. Invariants: it may be run
+at any time and again; what is there is compared, not altered; `is_as_declared` is false while
+anything differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
 
 from deploy.access import acls, product_topics
 from deploy.cluster import Cluster
@@ -20,7 +22,7 @@ from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryC
 from schemas.reference import Reference
 from schemas.registry import register_schemas
 from schemas.topics import FACTS, LANES, SOURCE_REGIONS, Topic, source_topic
-from sinks.clickhouse import load_reference, migrate
+from sinks.clickhouse import load_reference, migrate, provision_roles
 from stream_apps.cutter.worker import CUTTER_GROUP
 from stream_apps.router.worker import router_group
 
@@ -104,13 +106,15 @@ def provision(
 
     migrations: tuple[str, ...] = ()
     if clickhouse is not None:
-        progress("clickhouse", 0, 2)
+        progress("clickhouse", 0, 3)
         client = clickhouse.client()
         try:
-            migrations = migrate(client, login=(clickhouse.username, clickhouse.password))
-            progress("clickhouse", 1, 2)
+            migrations = migrate(client, login=_dictionary_login(client, clickhouse))
+            progress("clickhouse", 1, 3)
             load_reference(client, reference, clock)
-            progress("clickhouse", 2, 2)
+            progress("clickhouse", 2, 3)
+            differences += provision_roles(client)
+            progress("clickhouse", 3, 3)
         finally:
             client.close()
     return ProvisionReport(
@@ -122,6 +126,16 @@ def provision(
         acls=granted,
         differences=tuple(differences),
     )
+
+
+def _dictionary_login(client: Client, at: ClickHouseConnection) -> tuple[str, str]:
+    """Whom dictionaries read their tables as: who provisions.
+
+    The embedded service has accounts of its own over the one user of its engine, whose dictionaries
+    need no login.
+    """
+    user = str(client.query("SELECT currentUser()").result_rows[0][0])
+    return (user, at.password) if user == at.username else ("default", "")
 
 
 def group_topics(declared: tuple[Topic, ...]) -> dict[str, list[Topic]]:

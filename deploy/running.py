@@ -72,7 +72,7 @@ class RunningStack:
         self._tell = tell
         self._stack = EmbeddedStack(
             settings.data_dir,
-            clickhouse=None if settings.clickhouse.url else _clickhouse_command,
+            clickhouse=None if settings.clickhouse.url else self._clickhouse_command,
             options=StackOptions(
                 java=settings.java,
                 cache_dir=settings.embedded.cache_dir,
@@ -102,16 +102,15 @@ class RunningStack:
     def connections(self) -> Connections:
         at = self._stack.addresses
         named = self.settings.clickhouse.connection
-        return Connections(
-            at.kafka, at.registry, named or (at.clickhouse if at.clickhouse_url else None)
-        )
+        if named is not None or not at.clickhouse_url:
+            return Connections(at.kafka, at.registry, named)
+        return Connections(at.kafka, at.registry, at.clickhouse, self._stack.directory)
 
     def provision(self, progress: Progress = lambda stage, done, total: None) -> ProvisionReport:
         """Provision what runs here; what differs is told."""
         at = self.connections
-        report = provision(
-            at.kafka, at.registry, Reference.load(), at.clickhouse_or_none, progress=progress
-        )
+        clickhouse = None if at.clickhouse_at is None else at.clickhouse_as("operator")
+        report = provision(at.kafka, at.registry, Reference.load(), clickhouse, progress=progress)
         for difference in report.differences:
             self._tell(f"differs: {difference}")
         return report
@@ -156,6 +155,15 @@ class RunningStack:
         """Block while everything is kept running."""
         self._stack.wait(timeout_s)
 
+    def _clickhouse_command(self, folder: Path, port: int) -> list[str]:
+        from deploy.clickhouse import write_accounts
+
+        accounts = write_accounts(folder, self._stack.directory.make_clickhouse_passwords())
+        return [
+            sys.executable, "-m", "deploy.clickhouse", "--data-dir", str(folder),
+            "--port", str(port), "--accounts", str(accounts),
+        ]  # fmt: skip
+
     def _on_event(self, event: SupervisorEvent) -> None:
         if event.kind in _TOLD:
             self._tell(event.message)
@@ -173,12 +181,6 @@ def worker_arguments(
     if config is not None:
         chosen += ["--config", str(config.absolute())]
     return [sys.executable, "-m", "deploy.cli", *chosen, *WORKERS[name]]
-
-
-def _clickhouse_command(folder: Path, port: int) -> list[str]:
-    return [
-        sys.executable, "-m", "deploy.clickhouse", "--data-dir", str(folder), "--port", str(port),
-    ]  # fmt: skip
 
 
 def _same_code() -> dict[str, str]:

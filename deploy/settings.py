@@ -49,14 +49,7 @@ __all__ = [
 DEFAULT_FILE = "liaison.toml"
 _PREFIX = "LIAISON_"
 # Read elsewhere, or no settings: never taken for a typing error.
-_OTHER_NAMES = frozenset(
-    {
-        "LIAISON_CONFIG",
-        "LIAISON_REAL_DATA",
-        "LIAISON_CLICKHOUSE_PASSWORD",
-        "LIAISON_CLICKHOUSE_READER_PASSWORD",
-    }
-)
+_OTHER_NAMES = frozenset({"LIAISON_CONFIG", "LIAISON_REAL_DATA"})
 # What `security` writes; given in `kafka.options` too, one of them would silently lose.
 _WRITTEN_BY_SECURITY = frozenset(
     {

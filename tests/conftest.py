@@ -51,7 +51,7 @@ class Stack:
 
     @property
     def clickhouse(self) -> ClickHouseConnection:
-        return self.connections.clickhouse
+        return self.connections.clickhouse_as("operator")
 
     @property
     def reference(self) -> Reference:

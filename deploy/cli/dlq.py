@@ -205,7 +205,7 @@ def _replay(session: Session, found: Found, told: Told) -> list[dict[str, str]]:
     others = [(record, why) for record, why in found if record.topic != DLQ_BLOCKS]
     sent = _send(session.connections.kafka, others, told) if others else []
     if blocks:
-        sent += _land(session.connections.clickhouse, blocks, told)
+        sent += _land(session.connections.clickhouse_as("operator"), blocks, told)
     return sent
 
 

@@ -1,4 +1,4 @@
-"""`liaison provision`: topics, schemas, first positions, rights, ClickHouse's schema."""
+"""`liaison provision`: topics, schemas, first positions, rights, ClickHouse's schema and roles."""
 
 from __future__ import annotations
 
@@ -57,14 +57,15 @@ def provisioned(settings: Settings, connections: Connections) -> ProvisionReport
     from deploy.provision import ProvisionOptions, provision
     from schemas.reference import Reference
 
-    if connections.clickhouse_or_none is None:
+    has_clickhouse = connections.clickhouse_at is not None
+    if not has_clickhouse:
         note("no ClickHouse is named (LIAISON_CLICKHOUSE__URL): its schema is left alone")
     with told_progress() as progress:
         return provision(
             connections.kafka,
             connections.registry,
             Reference.load(),
-            connections.clickhouse_or_none,
+            connections.clickhouse_as("operator") if has_clickhouse else None,
             options=ProvisionOptions(
                 replicas=settings.kafka.topic_replicas,
                 min_insync=settings.kafka.topic_min_insync,

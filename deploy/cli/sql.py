@@ -9,6 +9,7 @@ import typer
 
 from deploy.cli.printing import note, print_json, print_table
 from deploy.cli.session import session_of
+from schemas.rights import RoleName
 
 __all__ = ["sql"]
 
@@ -19,20 +20,33 @@ _LONGEST_ERROR = 600
 def sql(
     context: typer.Context,
     statement: Annotated[str, typer.Argument(help="One SQL statement, or - to read it.")],
+    role: Annotated[
+        RoleName | None,
+        typer.Option("--as", help="The role to ask in; a statistician unless given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
     max_rows: Annotated[
         int, typer.Option(min=1, help="The table shows at most this many rows.")
     ] = _SHOWN_ROWS,
 ) -> None:
-    """Ask ClickHouse.
+    """Ask ClickHouse, as a statistician: what is published, the labels and the catalogue.
 
-    Example: [bold]liaison sql "SELECT region, sum(sign * events) FROM raw.facts GROUP BY region"[/]
+    Another role of the embedded ClickHouse is chosen with --as; outside, the login of the settings
+    decides.
+
+    Example: [bold]liaison sql --as auditor "SELECT region, sum(events) FROM agg.events_by_month
+    GROUP BY region"[/]
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose --json or --csv, not both")
     text = sys.stdin.read() if statement == "-" else statement
-    at = session_of(context).connections.clickhouse
+    connections = session_of(context).connections
+    if role is not None and connections.logins is None:
+        raise typer.BadParameter(
+            "--as is for the embedded ClickHouse: set clickhouse.username to a user with that role"
+        )
+    at = connections.clickhouse_as(role or RoleName.STATISTICIAN)
     if as_csv:
         answer = _asked(at, text, "CSVWithNames")
         sys.stdout.buffer.write(answer)

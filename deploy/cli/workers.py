@@ -100,7 +100,7 @@ def loader(context: typer.Context, ready_file: ReadyFile = None) -> None:
         from sinks.clickhouse import Loader
 
         at = session_of(context).connections
-        Loader(at.kafka, at.clickhouse).run(stop, _readiness(ready_file))
+        Loader(at.kafka, at.clickhouse_as("loader")).run(stop, _readiness(ready_file))
 
 
 @app.command()
@@ -137,20 +137,18 @@ def clickhouse(
 ) -> None:
     """Serve the embedded ClickHouse over HTTP (`liaison up` does it by itself).
 
-    Passwords: LIAISON_CLICKHOUSE_PASSWORD, and LIAISON_CLICKHOUSE_READER_PASSWORD for a second,
-    read-only account `reader`.
+    An account a role: loader, publisher, statistician, auditor, operator. Their passwords are made
+    once, in clickhouse-passwords.json of the data directory, for its owner alone.
 
     Example: [bold]liaison run clickhouse --port 8123[/]
     """
-    from deploy.clickhouse import serve
+    from deploy.clickhouse import read_accounts, serve, write_accounts
+    from deploy.embedded import DataDirectory
 
-    serve(
-        session_of(context).settings.data_dir / "clickhouse",
-        host,
-        port,
-        password=os.environ.get("LIAISON_CLICKHOUSE_PASSWORD", ""),
-        reader_password=os.environ.get("LIAISON_CLICKHOUSE_READER_PASSWORD"),
-    )
+    directory = DataDirectory(session_of(context).settings.data_dir)
+    folder = directory.folder("clickhouse")
+    accounts = write_accounts(folder, directory.make_clickhouse_passwords())
+    serve(folder, host, port, accounts=read_accounts(accounts))
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 `serve` owns a data directory and blocks; `python -m deploy.clickhouse` runs it.
 """
 
+from deploy.clickhouse.accounts import read_accounts, write_accounts
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.service import serve
 
-__all__ = ["ServiceLimits", "serve"]
+__all__ = ["ServiceLimits", "read_accounts", "serve", "write_accounts"]

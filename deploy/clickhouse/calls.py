@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -19,6 +18,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from deploy.clickhouse.accounts import Account
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.errors import (
     AUTHENTICATION_FAILED,
@@ -29,12 +29,13 @@ from deploy.clickhouse.errors import (
     UNKNOWN_FORMAT,
     ClickHouseError,
 )
+from schemas.rights import Role
 
 __all__ = [
-    "Account",
     "Call",
     "asked_query_id",
     "authenticate",
+    "login_of",
     "read_call",
     "receive",
     "wants_blocks",
@@ -56,15 +57,6 @@ _VERSION = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Who may use the service; a read-only account can neither write nor change that."""
-
-    username: str
-    password: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """A request without its body; its `ticket` is what the engine can cancel it by.
 
@@ -77,6 +69,7 @@ class Call:
     database: str
     default_format: str
     query_id: str
+    role: Role
     read_only: bool
     content_encoding: str
     accept_encoding: str
@@ -86,8 +79,8 @@ class Call:
     ticket: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
-def authenticate(request: Request, accounts: Iterable[Account]) -> Account:
-    """The account that the request names; AUTHENTICATION_FAILED if its password is another."""
+def login_of(request: Request) -> tuple[str, str]:
+    """The name and password that a request gives."""
     name, password = "default", ""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -102,10 +95,13 @@ def authenticate(request: Request, accounts: Iterable[Account]) -> Account:
     else:
         name = request.query_params.get("user", name)
         password = request.query_params.get("password", "")
+    return name or "default", password
+
+
+def authenticate(name: str, password: str, accounts: Iterable[Account]) -> Account:
+    """The account of that name; AUTHENTICATION_FAILED if its password is another."""
     for account in accounts:
-        if account.username == (name or "default") and hmac.compare_digest(
-            account.password.encode(), password.encode()
-        ):
+        if account.username == name and account.has_password(password):
             return account
     raise ClickHouseError.refused(
         AUTHENTICATION_FAILED,
@@ -196,7 +192,8 @@ def read_call(request: Request, form: Mapping[str, str], account: Account, query
         database=values.get("database") or request.headers.get("x-clickhouse-database", ""),
         default_format=default_format,
         query_id=query_id,
-        read_only=account.read_only or request.method in ("GET", "HEAD"),
+        role=account.role,
+        read_only=account.role.read_only or request.method in ("GET", "HEAD"),
         content_encoding=request.headers.get("content-encoding", "").strip().lower(),
         accept_encoding=request.headers.get("accept-encoding", "") if compresses else "",
         body_in_blocks=_is_on(request, "decompress"),

@@ -2,16 +2,20 @@
 
 chDB silently ignores a wrong path and silently loads a `config.xml` from the working directory, so
 the engine is opened from a directory of our own and asked afterwards what it really applied
-(`engine.Engine.open`). The one user can read and write tables; it has no right to files, URLs or
-other servers: what a client may reach is the database, as with a server. Rights to sources and
-engines are granted one by one. Settings that name a file or a server, or that carry SQL in a
-string, can't be changed.
+(`engine.Engine.open`). chDB has one user, `default`, and ignores who logs in; but its users file
+may have roles, and `SET ROLE` holds for a handle. So every declared role stands there with its
+grants, and a profile with the constraints of its limits; the user itself has nothing but the roles.
+No role has a right to files, URLs or other servers: what a client may reach is the database, as
+with a server. Settings that name a file or a server, or that carry SQL in a string, can't be
+changed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from schemas.rights import ROLES, Role
 
 __all__ = ["ServiceLimits", "write_config"]
 
@@ -20,8 +24,9 @@ __all__ = ["ServiceLimits", "write_config"]
 class ServiceLimits:
     """What one request may use, and how many may run at once.
 
-    The read-only account has slots of its own (`reader_requests`), so that it never holds up those
-    who write, and its statements end after `reader_timeout_s`. A compressed block has at most
+    Read-only roles have slots of their own (`reader_requests`), so that they never hold up those
+    who write, and their statements end after `reader_timeout_s` or the role's own, shorter time. A
+    compressed block has at most
     `max_block_bytes`, packed or unpacked: what clickhouse-go reads, which packs a batch into one.
     """
 
@@ -33,25 +38,9 @@ class ServiceLimits:
     max_form_bytes: int = 4 * 1024 * 1024
     concurrent_requests: int = 16
     reader_requests: int = 4
-    reader_timeout_s: float = 60.0
+    reader_timeout_s: float = 600.0
     stop_timeout_s: float = 3.0
 
-
-_ENGINES = (
-    "AggregatingMergeTree", "Alias", "Atomic", "Buffer", "CoalescingMergeTree",
-    "CollapsingMergeTree", "Dictionary", "GenerateRandom", "GraphiteMergeTree", "Join", "Log",
-    "MaterializedView", "Memory", "Merge", "MergeTree", "Null", "ReplacingMergeTree", "Set",
-    "StripeLog", "SummingMergeTree", "TinyLog", "VersionedCollapsingMergeTree", "View",
-)  # fmt: skip
-"""What tables and databases may be made of: all of it lies in the data directory or in memory."""
-
-_GRANTS = (
-    "GRANT SHOW, SELECT, INSERT, ALTER, CREATE, DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, "
-    "INTROSPECTION, dictGet, SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM FLUSH, SYSTEM RELOAD, "
-    "SYSTEM VIEWS, SYSTEM DROP CACHE, SET DEFINER, "
-    "displaySecretsInShowAndSelect ON *.*",
-    *(f"GRANT TABLE ENGINE ON {engine}" for engine in _ENGINES),
-)
 
 _FIXED = (
     # how a statement is parsed: `guard` reads it as the defaults have it
@@ -59,6 +48,7 @@ _FIXED = (
     # SQL in a string
     "select", "filter", "order", "sort", "additional_table_filters", "additional_result_filter",
     "implicit_table_at_top_level", "parallel_replicas_custom_key", "schema_inference_hints",
+    "allow_experimental_eval_table_function",
     # files
     "format_schema", "format_schema_source", "format_template_row", "format_template_resultset",
     "output_format_schema", "input_format_record_errors_file_path",
@@ -80,12 +70,13 @@ _USERS = """<clickhouse>
       <result_overflow_mode><const/></result_overflow_mode>
       {fixed}
     </constraints>
-  </default></profiles>
+  </default>{profiles}</profiles>
   <quotas><default/></quotas>
+  <roles>{roles}</roles>
   <users><default>
     <no_password/><profile>default</profile><quota>default</quota>
     <networks><ip>::/0</ip></networks>
-    <grants>{grants}</grants>
+    <grants><query>GRANT {role_names}</query></grants>
   </default></users>
 </clickhouse>
 """
@@ -104,7 +95,6 @@ def write_config(directory: Path, limits: ServiceLimits) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     users = directory / "users.xml"
     server = directory / "server.xml"
-    grants = "".join(f"<query>{grant}</query>" for grant in _GRANTS)
     fixed = "".join(f"<{setting}><const/></{setting}>" for setting in _FIXED)
     users.write_text(
         _USERS.format(
@@ -112,8 +102,23 @@ def write_config(directory: Path, limits: ServiceLimits) -> Path:
             # a statement is also sent as a literal, every sign of it perhaps escaped
             query_size=2 * limits.max_query_bytes + 1024,
             fixed=fixed,
-            grants=grants,
+            profiles="".join(map(_profile, ROLES.values())),
+            roles="".join(map(_role, ROLES.values())),
+            role_names=", ".join(role.sql_name for role in ROLES.values()),
         )
     )
     server.write_text(_SERVER.format(users=users))
     return server
+
+
+def _role(role: Role) -> str:
+    queries = "".join(f"<query>GRANT {grant}</query>" for grant in role.all_grants)
+    return f"<{role.sql_name}><grants>{queries}</grants></{role.sql_name}>"
+
+
+def _profile(role: Role) -> str:
+    """The constraints alone: chDB takes no values from a profile that a handle changes to."""
+    limits = "".join(
+        f"<{name}><min>1</min><max>{limit}</max></{name}>" for name, limit in role.settings.items()
+    )
+    return f"<{role.sql_name}><constraints>{limits}</constraints></{role.sql_name}>"

@@ -1,9 +1,9 @@
 """ClickHouse's engine in this process (chDB): one owner of a data directory, a handle a request.
 
-A handle carries the settings and the database of its request and is closed with it, so nothing
-leaks into the next one; a failed query's output would otherwise turn up in front of the next
-answer. Handles run at once: reads go on while an insert runs. One spare handle stays open, since
-the engine closes with its last handle. Only this module touches chDB.
+A handle carries the role, the settings and the database of its request and is closed with it, so
+nothing leaks into the next one; a failed query's output would otherwise turn up in front of the
+next answer. Handles run at once: reads go on while an insert runs. One spare handle stays open,
+since the engine closes with its last handle. Only this module touches chDB.
 
 Nothing of a client's is run before ClickHouse's own parser has written it down again and `guard`
 has read that: there are no two readings of one text.
@@ -29,8 +29,10 @@ from deploy.clickhouse.guard import (
     refuse_passed_functions,
 )
 from deploy.clickhouse.lexer import quote, tokens
+from deploy.clickhouse.roles import refuse_beyond_role, refuse_change_of_role, refused_profile
 from deploy.clickhouse.statement import INPUT_TABLE, Statement
 from schemas.errors import ConfigurationError
+from schemas.rights import ROLES, Role, parse_grants, refuse_wider
 
 __all__ = ["Engine", "Job", "Result"]
 
@@ -50,6 +52,7 @@ class Job:
     """
 
     statement: Statement
+    role: Role
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     database: str = ""
@@ -61,9 +64,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the engine answered."""
+    """What the engine answered; `rows` are those of the answer."""
 
     data: bytes
+    rows: int
     read_rows: int
     read_bytes: int
     written_rows: int
@@ -84,6 +88,7 @@ class Engine:
         self.incoming = incoming
         self.version = ""
         self.formats: frozenset[str] = frozenset()
+        self._table_functions: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, data_dir: Path, limits: ServiceLimits) -> Engine:
@@ -124,18 +129,27 @@ class Engine:
 
     def _check(self, limits: ServiceLimits) -> None:
         """Ask the engine what it applied: it tells nobody when it ignores a configuration."""
-        grants = self._ask("SHOW GRANTS")
         limit = self._ask("SELECT getSetting('max_result_bytes')").strip()
-        too_much = re.search(r"GRANT [^\n]*(\bFILE\b|\bTABLE ENGINE ON \*)", grants)
-        if limit != str(limits.max_result_bytes) or too_much:
+        granted = sorted(self._ask("SELECT arrayJoin(currentRoles())").split())
+        directly = self._ask("SHOW GRANTS").splitlines()
+        if (
+            limit != str(limits.max_result_bytes)
+            or granted != sorted(role.sql_name for role in ROLES.values())
+            or any(parse_grants(directly))
+        ):
             raise ConfigurationError(
                 "chDB did not apply the service's configuration (it would allow more than it "
                 "should). Is there a config.xml in the working directory, or an unreadable file "
                 "below the data directory?"
             )
+        for role in ROLES.values():
+            shown = self._ask(f"SHOW GRANTS FOR {role.sql_name}").splitlines()
+            refuse_wider(role, shown, f"the role {role.sql_name}")
         self.version = self._ask("SELECT version()").strip()
         names = self._ask("SELECT lower(name) FROM system.formats").split()
         self.formats = frozenset((*names, "null"))
+        functions = self._ask("SELECT lower(name) FROM system.table_functions").split()
+        self._table_functions = frozenset(functions)
 
     def _ask(self, sql: str) -> str:
         return bytes(self._spare.query(sql, "TSVRaw").bytes()).decode()
@@ -154,7 +168,13 @@ class Engine:
     def _run_on(self, handle: Any, job: Job) -> Result:
         statement = job.statement
         handle.query(f"USE {_database(job.database)}")
+        handle.query(f"SET ROLE {job.role.sql_name}")
+        limits = {name: str(limit) for name, limit in job.role.settings.items()}
+        if limits:
+            self._set(handle, {**limits, "profile": job.role.sql_name})
         settings = dict(job.settings)
+        if "profile" in settings:
+            raise refused_profile()
         if job.read_only and settings.get("readonly") not in ("1", "2"):
             settings["readonly"] = "2"
         sql, own_file = statement.sql, None
@@ -170,27 +190,32 @@ class Engine:
                     f"{statement.settings_clause} FORMAT {statement.data_format}",
                 ]
         for text in (*steps, sql):
-            self._refuse_forbidden(handle, text, own_file)
+            self._refuse_forbidden(handle, text, own_file, job)
         if steps:
             handle.query(steps[0])
-        if settings:
-            handle.query("SET " + ", ".join(_assignment(k, v) for k, v in settings.items()))
+        self._set(handle, settings)
         if steps:
             handle.query(steps[1])
         if job.ticket:
             sql = f"{_label(job.ticket)} {sql}"
         answer = handle.query(sql, job.default_format, params=dict(job.parameters))
+        data = bytes(answer.bytes())
         return Result(
-            bytes(answer.bytes()),
-            answer.rows_read(),
-            answer.bytes_read(),
+            data,
+            answer.rows_read() if data else 0,  # chDB's word for the rows that it answers
+            answer.storage_rows_read(),
+            answer.storage_bytes_read(),
             answer.rows_written(),
             answer.bytes_written(),
             answer.elapsed(),
         )
 
-    def _refuse_forbidden(self, handle: Any, sql: str, own_file: str | None) -> None:
-        """Refuse what is no single statement, or reaches out of the database.
+    def _set(self, handle: Any, settings: Mapping[str, str]) -> None:
+        if settings:
+            handle.query("SET " + ", ".join(_assignment(k, v) for k, v in settings.items()))
+
+    def _refuse_forbidden(self, handle: Any, sql: str, own_file: str | None, job: Job) -> None:
+        """Refuse what is no single statement, reaches out of the database or beyond the role.
 
         Asked before the request's settings hold, since they could change the answer.
         """
@@ -203,8 +228,12 @@ class Engine:
         written_down = list(tokens(bytes(answer.bytes())))
         refuse_forbidden(written_down, self.formats, own_file)
         refuse_passed_functions(written_down)
+        refuse_change_of_role(written_down)
+        refuse_beyond_role(
+            written_down, job.role, job.database, job.parameters, self._table_functions
+        )
         for query in dictionary_queries(written_down):
-            self._refuse_forbidden(handle, query, None)
+            self._refuse_forbidden(handle, query, None, job)
 
     def cancel(self, ticket: str) -> None:
         """End the statement of a job, if it runs by now."""

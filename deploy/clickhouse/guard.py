@@ -2,9 +2,10 @@
 
 Grants and settings constraints (`config`) deny tables and sources outside the database. What the
 engine has no right for is denied here: INTO OUTFILE and INFILE, which chDB runs with the rights of
-the process, the function `file`, disks of one's own, dictionaries from elsewhere, KILL QUERY (all
-handles are one user). The engine applies the rules to a statement as ClickHouse's own parser wrote
-it down again, so a spelling that only ClickHouse understands hides nothing.
+the process, the function `file`, the table functions `eval` and `python`, disks of one's own,
+dictionaries from elsewhere, KILL QUERY (all handles are one user). The engine applies the rules to
+a statement as ClickHouse's own parser wrote it down again, so a spelling that only ClickHouse
+understands hides nothing. What depends on the role is in `roles`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from deploy.clickhouse.lexer import Token, unquote
 __all__ = ["dictionary_queries", "refuse_forbidden", "refuse_passed_functions"]
 
 _FILE_READERS = frozenset({"file", "filecluster"})
+_PROCESS_READERS = frozenset({"eval", "python"})
 _AFTER_COLUMNS = frozenset({b"SELECT", b"WITH", b"FROM", b"FORMAT", b"SETTINGS", b"VALUES"})
 _SOURCE_KEYS = frozenset({"query", "db", "table"})
 
@@ -101,6 +103,8 @@ def _refuse_call(
     name = function.identifier
     if name in _FILE_READERS:
         raise _denied(f"The function {name} reads the server's files: not allowed.")
+    if name in _PROCESS_READERS:
+        raise _denied(f"The table function {name} runs what no rule has read: not allowed.")
     if name == "disk" and before.text == b"=":
         raise _denied("Tables lie on the service's own disk: disk() is not allowed.")
     if name == "format" and _has_structure(arguments, formats):

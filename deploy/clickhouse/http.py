@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface: requests in, answers out.
 
 The event loop only receives bodies and answers pings; everything else runs in a bounded number of
-threads, one engine handle each; the read-only account has a number of its own. A body is spooled
+threads, one engine handle each; read-only roles have a number of their own. A body is spooled
 before it is decoded and decoded before it is inserted, so a body that is cut, broken or too large
 leaves no rows. Answers are materialised, bounded by the engine's own `max_result_bytes`. A client
 that goes away leaves the queue, and its statement is ended if it only reads: an INSERT that began
@@ -11,6 +11,7 @@ is brought to its end.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import tempfile
 import uuid
@@ -25,13 +26,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from deploy.clickhouse.accounts import Account
+from deploy.clickhouse.audit import AuditLog, Entry
 from deploy.clickhouse.blocks import BlockReader, pack_blocks
 from deploy.clickhouse.bodies import BoundedReader, choose_encoding, decoder, encode
 from deploy.clickhouse.calls import (
-    Account,
     Call,
     asked_query_id,
     authenticate,
+    login_of,
     read_call,
     receive,
     wants_blocks,
@@ -46,7 +49,9 @@ from deploy.clickhouse.errors import (
     http_status,
 )
 from deploy.clickhouse.hello import DISPLAY_NAME, ROW_FORMAT, hello_block, is_hello
+from deploy.clickhouse.quota import Quotas
 from deploy.clickhouse.statement import Statement, parse_statement
+from schemas.rights import Role
 
 __all__ = ["make_app"]
 
@@ -70,11 +75,14 @@ _COPY_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class _Progress:
-    """What the watchers of a request must know of its statement."""
+    """What the watchers of a request, and the audit log, must know of its statement."""
 
     began: bool = False
     only_reads: bool = False
     late: bool = False
+    asked: str = ""
+    rows: int = 0
+    written_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class _Service:
     engine: Engine
     accounts: tuple[Account, ...]
     limits: ServiceLimits
+    audit: AuditLog
+    quotas: Quotas
     slots: anyio.Semaphore = field(init=False)
     reader_slots: anyio.Semaphore = field(init=False)
     threads: anyio.CapacityLimiter = field(init=False)
@@ -96,32 +106,58 @@ class _Service:
 
     async def handle(self, request: Request) -> Response:
         query_id = str(uuid.uuid4())
+        progress = _Progress(asked=request.query_params.get("query", ""))
+        user, role, code = "", "", 0
         try:
             query_id = asked_query_id(request) or query_id
-            account = authenticate(request, self.accounts)
+            user, password = login_of(request)
+            account = authenticate(user, password, self.accounts)
+            role = account.role.name
             if request.method in ("GET", "HEAD") and "query" not in request.query_params:
                 return PlainTextResponse("Ok.\n")
             with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(self.engine.incoming)) as body:
+                self.quotas.take(account)
                 form = await receive(request, body, self.limits)
                 call = read_call(request, form, account, query_id)
                 body.seek(0)
-                return await self._answer_watched(request, account, call, body)
+                answer = await self._answer_watched(request, account, call, body, progress)
         except ClickHouseError as error:
-            return self._failure(error, query_id, in_blocks=wants_blocks(request))
+            code = error.code
+            answer = self._failure(error, query_id, in_blocks=wants_blocks(request))
         except ClientDisconnect:
             return Response(status_code=499)
+        try:
+            self.audit.write(
+                Entry(
+                    user=user,
+                    role=role,
+                    address=request.client.host if request.client else "",
+                    query_id=query_id,
+                    query=progress.asked,
+                    rows=progress.rows,
+                    written_rows=progress.written_rows,
+                    code=code,
+                )
+            )
+        except ClickHouseError as error:
+            return self._failure(error, query_id, in_blocks=wants_blocks(request))
+        return answer
 
     async def _answer_watched(
-        self, request: Request, account: Account, call: Call, body: IO[bytes]
+        self,
+        request: Request,
+        account: Account,
+        call: Call,
+        body: IO[bytes],
+        progress: _Progress,
     ) -> Response:
         """Answer in a thread, once there is a slot, for as long as the client waits and may."""
-        progress = _Progress()
         outcome: Response | ClickHouseError = Response(status_code=499)
         async with anyio.create_task_group() as watchers:
             watchers.start_soon(self._end_when_gone, request, call, progress, watchers.cancel_scope)
-            async with self.reader_slots if account.read_only else self.slots:
+            async with self.reader_slots if account.role.read_only else self.slots:
                 progress.began = True
-                if account.read_only:
+                if account.role.read_only:
                     watchers.start_soon(self._end_when_late, call, progress)
                 try:
                     outcome = await anyio.to_thread.run_sync(
@@ -135,7 +171,7 @@ class _Service:
         if progress.late and outcome.code == QUERY_WAS_CANCELLED:
             raise ClickHouseError.refused(
                 TIMEOUT_EXCEEDED,
-                f"A statement of {account.username} may run {self.limits.reader_timeout_s:g} s. "
+                f"A statement of {account.username} may run {self._time_s(account.role):g} s. "
                 "Ask for less at a time.",
             )
         raise outcome
@@ -151,9 +187,13 @@ class _Service:
             waiting.cancel()
 
     async def _end_when_late(self, call: Call, progress: _Progress) -> None:
-        await anyio.sleep(self.limits.reader_timeout_s)
+        await anyio.sleep(self._time_s(call.role))
         progress.late = True
         await self._cancel_until_done(call, progress)
+
+    def _time_s(self, role: Role) -> float:
+        """How long a statement of a read-only role may run."""
+        return min(role.max_execution_s or math.inf, self.limits.reader_timeout_s)
 
     async def _cancel_until_done(self, call: Call, progress: _Progress) -> None:
         """Until the watchers are ended: the engine may not have begun with the statement yet."""
@@ -172,6 +212,7 @@ class _Service:
         head = f"{call.query}\n".encode() if call.query else b""
         head, whole = self._read_head(head, reader)
         statement = parse_statement(head, self.engine.formats)
+        progress.asked = statement.sql
         progress.only_reads = call.read_only or statement.first_word in _READING_WORDS
         if statement.data_offset is None and not whole:
             raise ClickHouseError.refused(
@@ -184,6 +225,7 @@ class _Service:
         if says_hello:
             call = replace(call, default_format=ROW_FORMAT)
         result = self._run(call, statement, head, reader, progress)
+        progress.rows, progress.written_rows = result.rows, result.written_rows
         if says_hello:
             result = replace(result, data=hello_block(result.data))
         data = pack_blocks(result.data) if call.answer_in_blocks else result.data
@@ -235,6 +277,7 @@ class _Service:
             return self.engine.run(
                 Job(
                     statement,
+                    call.role,
                     call.settings,
                     call.parameters,
                     call.database,
@@ -261,7 +304,7 @@ class _Service:
                 "written_rows": result.written_rows,
                 "written_bytes": result.written_bytes,
                 "total_rows_to_read": 0,
-                "result_rows": result.written_rows,
+                "result_rows": result.rows or result.written_rows,
                 "result_bytes": len(result.data),
                 "elapsed_ns": int(result.elapsed_s * 1e9),
             }
@@ -293,9 +336,15 @@ async def _unknown(request: Request) -> Response:
     )
 
 
-def make_app(engine: Engine, accounts: tuple[Account, ...], limits: ServiceLimits) -> Starlette:
+def make_app(
+    engine: Engine,
+    accounts: tuple[Account, ...],
+    limits: ServiceLimits,
+    audit: AuditLog,
+    quotas: Quotas,
+) -> Starlette:
     """The application over an open engine."""
-    service = _Service(engine, accounts, limits)
+    service = _Service(engine, accounts, limits, audit, quotas)
     return Starlette(
         routes=[
             Route("/", service.handle, methods=["GET", "POST", "HEAD"]),

@@ -22,11 +22,14 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from deploy.clickhouse.calls import Account
+from deploy.clickhouse.accounts import Account
+from deploy.clickhouse.audit import AuditLog
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.confine import confine
 from deploy.clickhouse.engine import Engine
 from deploy.clickhouse.http import make_app
+from deploy.clickhouse.quota import Quotas
+from schemas.clock import SystemClock
 from schemas.errors import ConfigurationError
 
 __all__ = ["serve"]
@@ -37,20 +40,16 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8123,
     *,
-    username: str = "default",
-    password: str = "",
-    reader_password: str | None = None,
+    accounts: tuple[Account, ...],
     limits: ServiceLimits | None = None,
 ) -> None:
-    """Serve until a signal. `reader_password` opens a second, read-only account `reader`.
+    """Serve these accounts until a signal.
 
     Port 0 takes a free one; the line printed when ready names it.
     """
     limits = limits or ServiceLimits()
     os.environ["TZ"] = "UTC"
-    accounts = [Account(username, password)]
-    if reader_password is not None:
-        accounts.append(Account("reader", reader_password, read_only=True))
+    clock = SystemClock()
     listener = _bind(host, port)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -58,7 +57,8 @@ def serve(
             print("No Landlock in this kernel: grants alone confine the engine.", file=sys.stderr)
         engine = Engine.open(data_dir, limits)
         try:
-            app = make_app(engine, tuple(accounts), limits)
+            audit = AuditLog(data_dir / "audit", clock)
+            app = make_app(engine, accounts, limits, audit, Quotas(clock))
             _announce_when_ready(app, listener)
             server = _Server(
                 uvicorn.Config(

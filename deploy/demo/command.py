@@ -93,7 +93,7 @@ def demo_command(
         if un_list is not None:
             with stages.stage("the General Secretariat imports the UN list"):
                 _import_un_list(session, un_list)
-        client = session.connections.clickhouse.client()
+        client = session.connections.clickhouse_as("auditor").client()
         try:
             with stages.stage("waiting until ClickHouse has all of it"):
                 waiting = unsettled(session.connections.kafka, client, clock, timeout_s=_SETTLE_S)

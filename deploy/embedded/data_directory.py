@@ -1,7 +1,8 @@
 """The one folder that holds an embedded stack's state, and who may use it.
 
 Invariants: one process at a time owns the folder (an exclusive lock that the kernel drops when that
-process ends in whatever way); `addresses.json` stands there only while the stack is up and tells
+process ends in whatever way); `clickhouse-passwords.json` is for the folder's owner alone;
+`addresses.json` stands there only while the stack is up and tells
 other terminals where it is; `ports.json` outlives a stop, so that the next start can take the same
 ports. Both are replaced by rename, never written in place.
 """
@@ -12,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from urllib.parse import urlsplit
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError
+from schemas.rights import ROLES
 
 __all__ = ["Addresses", "DataDirectory"]
 
@@ -28,6 +31,7 @@ __all__ = ["Addresses", "DataDirectory"]
 # a Quarkus expression, a line.
 _UNFIT = re.compile(r"[:;,$\\{}\"'\x00-\x1f]")
 _GLANCE_S = 0.5
+_PASSWORDS = "clickhouse-passwords.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,44 @@ class DataDirectory:
                 code="not-ready",
             ) from None
 
+    def clickhouse_password(self, role: str) -> str:
+        """A role's password in the embedded ClickHouse.
+
+        Raises:
+            ConfigurationError: there is none, or it is not for this user to read.
+        """
+        known = self._clickhouse_passwords()
+        if role not in known:
+            raise ConfigurationError(
+                f"there is no password of the role {role} in {self.path / _PASSWORDS}: start the "
+                "stack again (`liaison up`), which makes it",
+                code="no-passwords",
+            )
+        return known[role]
+
+    def make_clickhouse_passwords(self) -> dict[str, str]:
+        """All of them by role, with a new one for each role that has none."""
+        known = self._clickhouse_passwords()
+        made = {role: known.get(role) or secrets.token_urlsafe(32) for role in ROLES}
+        if made != known:
+            self._replace(_PASSWORDS, made, mode=0o600)
+        return made
+
+    def _clickhouse_passwords(self) -> dict[str, str]:
+        path = self.path / _PASSWORDS
+        try:
+            known = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            remedy = "remove it, and start the stack again"
+            if isinstance(error, PermissionError):
+                remedy = "run this as the owner of the data directory"
+            raise ConfigurationError(
+                f"ClickHouse's passwords in {path} can't be read: {remedy}", code="no-passwords"
+            ) from None
+        return {str(role): str(password) for role, password in dict(known).items()}
+
     def previous_ports(self) -> dict[str, int]:
         """The ports of the last run by name."""
         return {
@@ -173,9 +215,11 @@ class DataDirectory:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _replace(self, name: str, value: Mapping[str, object]) -> None:
+    def _replace(self, name: str, value: Mapping[str, object], mode: int = 0o666) -> None:
         new = self.path / f"{name}.tmp"
-        new.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+            file.write(json.dumps(value, indent=2) + "\n")
         new.replace(self.path / name)
 
 

@@ -29,7 +29,7 @@ def verify_command(session: Session, *, as_json: bool) -> int:
 def verify_session(session: Session, *, progress: Callable[[str], None]) -> Verdict:
     """Verify the stack of a session, with every outbox of its data directory."""
     connections = session.connections
-    client = connections.clickhouse.client()
+    client = connections.clickhouse_as("auditor").client()
     try:
         return verify(
             connections.kafka,

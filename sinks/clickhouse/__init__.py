@@ -6,6 +6,7 @@ from sinks.clickhouse.metrics import LoaderMetrics
 from sinks.clickhouse.migrate import load_migrations, migrate
 from sinks.clickhouse.reference import load_reference
 from sinks.clickhouse.refusals import BLOCK_REFUSED
+from sinks.clickhouse.roles import check_own_rights, provision_roles
 
 __all__ = [
     "BLOCK_REFUSED",
@@ -13,7 +14,9 @@ __all__ = [
     "Loader",
     "LoaderMetrics",
     "LoaderSettings",
+    "check_own_rights",
     "load_migrations",
     "load_reference",
     "migrate",
+    "provision_roles",
 ]

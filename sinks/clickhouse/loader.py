@@ -29,9 +29,11 @@ from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from schemas.headers import Disposition, Headers, Refusal, headers_of, refusal_headers
+from schemas.rights import ROLES, RoleName
 from schemas.topics import BLOCK_PARTITIONS, DLQ_BLOCKS, FACT_BLOCKS
 from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.metrics import LoaderMetrics
+from sinks.clickhouse.roles import check_own_rights
 from sinks.clickhouse.statements import BlockPosition
 
 __all__ = ["Loader", "LoaderSettings"]
@@ -85,10 +87,12 @@ class Loader:
         """Load until `stop` is set; `ready` is called once it knows where to go on.
 
         Raises:
-            ConfigurationError: ClickHouse or the topic is not as it must be; a person must act.
+            ConfigurationError: ClickHouse, the login or the topic is not as it must be; a person
+                must act.
         """
         client = self._clickhouse.client()
         try:
+            check_own_rights(client, ROLES[RoleName.LOADER])
             lander = BlockLander(client, self._clock)
             consumer = Consumer(
                 self._kafka.consumer_config(

@@ -148,7 +148,7 @@ class _Measured:
                         self._on_desk[item.event_id] = time.monotonic()
 
     def _watch_sql(self) -> None:
-        client = self._stack.at.clickhouse.client()
+        client = self._stack.at.clickhouse_as("operator").client()
         offset = -1
         while not self._done.is_set():
             rows = client.query(

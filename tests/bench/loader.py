@@ -68,14 +68,16 @@ def _block(number: int) -> bytes:
 
 
 def _through_the_loader(stack: BenchStack, blocks: list[bytes]) -> float:
-    client = stack.at.clickhouse.client()
+    client = stack.at.clickhouse_as("operator").client()
     before = _rows(client)
     producer = Producer(stack.at.kafka.producer_config())
     for block in blocks:
         producer.produce(FACT_BLOCKS, block, b"0", 0)
     producer.flush(60)
     stop = threading.Event()
-    thread = threading.Thread(target=Loader(stack.at.kafka, stack.at.clickhouse).run, args=(stop,))
+    thread = threading.Thread(
+        target=Loader(stack.at.kafka, stack.at.clickhouse_as("loader")).run, args=(stop,)
+    )
     began = time.monotonic()
     thread.start()
     while _rows(client) < before + len(blocks) * _ROWS or not _is_marked(client, stack):

@@ -58,7 +58,7 @@ def _run(stack: BenchStack, events: int, *, seed: int) -> float:
     """Hand over and wait until SQL has it all; events a second."""
     messages = max(1, round(events * _MESSAGES_A_THOUSAND / 1000))
     items = simulated(messages, events - messages, seed=seed)
-    client = stack.at.clickhouse.client()
+    client = stack.at.clickhouse_as("operator").client()
 
     def landed() -> int:
         ((n,),) = client.query("SELECT sumIf(events, sign = 1) FROM raw.facts").result_rows

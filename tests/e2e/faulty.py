@@ -46,7 +46,7 @@ def loader_between_insert_and_mark(settings: Settings) -> None:
     """The block's rows are in, the mark and the offset are not."""
     at = find_connections(settings)
     setattr(BlockLander, "_move_mark", die)  # noqa: B010 - typed as another method
-    Loader(at.kafka, at.clickhouse).run(threading.Event())
+    Loader(at.kafka, at.clickhouse_as("loader")).run(threading.Event())
 
 
 def publisher_between_outbox_and_broker(settings: Settings) -> None:

@@ -159,14 +159,14 @@ class Field:
             time.sleep(0.2)
         account = self._account()
         at = self._session.connections
-        client = at.clickhouse.client()
+        client = at.clickhouse_as("operator").client()
         try:
             waiting = unsettled(at.kafka, client, SystemClock(), timeout_s=_SETTLES_WITHIN_S)
         finally:
             client.close()
         assert waiting is None, waiting
         while True:  # receipts come within ten seconds
-            found = find(at.kafka, at.registry, at.clickhouse)
+            found = find(at.kafka, at.registry, at.clickhouse_as("operator"))
             verdict = compare(account, found)
             wrong = verdict.all()
             under_way = bool(wrong) and all("receipt" in text for text in wrong)
@@ -196,7 +196,7 @@ class Field:
 
     def _is_in_sql(self, probe: Arrest) -> bool:
         try:
-            client = self._session.connections.clickhouse.client()
+            client = self._session.connections.clickhouse_as("operator").client()
         except Exception:  # the service is being started again
             return False
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.clickhouse import write_accounts
 from schemas.connections import ClickHouseConnection
 
 __all__ = ["ROOT", "ClickHouseProcess"]
@@ -25,14 +25,17 @@ class ClickHouseProcess:
         self,
         data_dir: Path,
         *,
-        environment: Mapping[str, str] | None = None,
+        passwords: Mapping[str, str] | None = None,
         port: int = 0,
         options: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.port = port
-        self._options = options
-        self._environment = dict(environment or {})
+        self._options = list(options)
+        self._passwords = dict(passwords or {})
+        if self._passwords:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._options += ["--accounts", str(write_accounts(data_dir, self._passwords))]
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -42,11 +45,13 @@ class ClickHouseProcess:
 
     @property
     def connection(self) -> ClickHouseConnection:
-        return ClickHouseConnection(
-            "127.0.0.1",
-            self.port,
-            password=self._environment.get("LIAISON_CLICKHOUSE_PASSWORD", ""),
-        )
+        """As the operator."""
+        if self._passwords:
+            return self.connection_as("operator")
+        return ClickHouseConnection("127.0.0.1", self.port)
+
+    def connection_as(self, role: str) -> ClickHouseConnection:
+        return ClickHouseConnection("127.0.0.1", self.port, role, self._passwords[role])
 
     def launch(self) -> subprocess.Popen[str]:
         """The bare child, its output piped."""
@@ -54,7 +59,6 @@ class ClickHouseProcess:
             [sys.executable, "-m", "deploy.clickhouse"]
             + ["--data-dir", str(self.data_dir), "--port", str(self.port), *self._options],
             cwd=ROOT,
-            env={**os.environ, **self._environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

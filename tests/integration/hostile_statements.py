@@ -59,6 +59,10 @@ HOSTILE = (
     "SELECT * FROM format(JSONEachRow, 'a String, b String DEFAULT file(''{secret}'')', '{{}}')",
     "SELECT * FROM format('JSONEachRow', concat('a String DEFAULT fi', 'le(''{secret}'')'), "
     "'{{}}')",
+    "SELECT * FROM eval('SELECT file(''{secret}'')')",
+    "SELECT * FROM eval('SELECT file(''{secret}'')') "
+    "SETTINGS allow_experimental_eval_table_function = 1",
+    "SELECT * FROM python(sys)",
     "CREATE FUNCTION reads AS (path) -> file(path)",
     "CREATE VIEW main.v (a String) AS SELECT file('{secret}') AS a",
     "CREATE TABLE main.f (a String) ENGINE = File(LineAsString, '{secret}')",
@@ -103,6 +107,7 @@ HOSTILE_SETTINGS = (
     ("order", "throwIf(1, file('{secret}'))"),
     ("additional_result_filter", "throwIf(1, file('{secret}'))"),
     ("dialect", "kusto"),
+    ("allow_experimental_eval_table_function", "1"),
     ("format_schema", "{secret}:Message"),
     ("output_format_schema", "{written}"),
     ("input_format_record_errors_file_path", "{written}"),

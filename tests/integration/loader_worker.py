@@ -37,11 +37,11 @@ def die_before(step: str, times: int) -> None:
 
 
 def main() -> None:
-    bootstrap, port, topic, refused, step, times = sys.argv[1:]
+    bootstrap, port, password, topic, refused, step, times = sys.argv[1:]
     die_before(step, int(times))
     Loader(
         KafkaConnection(bootstrap),
-        ClickHouseConnection("127.0.0.1", int(port)),
+        ClickHouseConnection("127.0.0.1", int(port), "loader", password),
         settings=LoaderSettings(
             group_id=f"loader-{topic}", blocks_topic=topic, refused_topic=refused
         ),

@@ -18,7 +18,7 @@ from tests.integration.hostile_statements import HOSTILE, HOSTILE_SETTINGS
 
 SECRET = "secret-8c1f"
 REFUSALS = {"62", "164", "452", "481", "497"}
-ACCOUNTS = pytest.mark.parametrize("account", [("default", "writes"), ("reader", "reads")])
+ACCOUNTS = pytest.mark.parametrize("account", [("operator", "writes"), ("statistician", "reads")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
-    passwords = {
-        "LIAISON_CLICKHOUSE_PASSWORD": "writes",
-        "LIAISON_CLICKHOUSE_READER_PASSWORD": "reads",
-    }
-    with ClickHouseProcess(tmp_path_factory.mktemp("guarded"), environment=passwords) as process:
+    passwords = {"operator": "writes", "statistician": "reads"}
+    with ClickHouseProcess(tmp_path_factory.mktemp("guarded"), passwords=passwords) as process:
         client = process.connection.client()
         client.command("CREATE TABLE main.t (a String) ENGINE = MergeTree ORDER BY a")
         client.close()
@@ -118,7 +115,7 @@ def test_the_engine_refuses_what_the_service_did_not_read(tmp_path: Path, world:
 
 
 def test_what_only_looks_hostile_runs(service: ClickHouseProcess) -> None:
-    writer = ("default", "writes")
+    writer = ("operator", "writes")
     assert ask(service, writer, "SELECT 'INTO OUTFILE ''x''', $$KILL QUERY$$").is_success
     assert ask(service, writer, "SELECT format('{} file(', 'a', 'b')").is_success
     assert ask(service, writer, "SELECT * FROM format(CSV, '1,2')").text == "1\t2\n"

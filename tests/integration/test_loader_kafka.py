@@ -37,7 +37,8 @@ CLOCK = SystemClock()
 
 @pytest.fixture
 def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
-    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse")) as process:
+    passwords = {"operator": "makes", "loader": "loads"}
+    with ClickHouseProcess(tmp_path_factory.mktemp("clickhouse"), passwords=passwords) as process:
         client = process.connection.client()
         migrate(client)
         client.close()
@@ -90,7 +91,7 @@ class World:
         )
 
     def loader(self) -> Loader:
-        return Loader(self.kafka, self.clickhouse.connection, settings=self.settings)
+        return Loader(self.kafka, self.clickhouse.connection_as("loader"), settings=self.settings)
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -186,7 +187,7 @@ def test_kill_9_between_any_two_steps_loses_nothing_and_repeats_nothing(world: W
     world.produce(make_block([recall_of(event) for event in events[:3]]), world.block(5))
     deaths = (("mark", 1), ("mark", 2), ("plan", 1), ("compensate", 1), ("book", 1), ("mark", 1))
     for step, times in deaths:
-        arguments = [world.kafka.bootstrap_servers, str(world.clickhouse.port)]
+        arguments = [world.kafka.bootstrap_servers, str(world.clickhouse.port), "loads"]
         arguments += [world.topic, world.refused, step, str(times)]
         child = subprocess.run(
             [sys.executable, "-m", "tests.integration.loader_worker", *arguments],
@@ -227,6 +228,8 @@ def test_a_refused_block_is_listed_and_lands_once_by_a_replay_when_its_reason_is
     world.refused = DLQ_BLOCKS
     at = world.clickhouse.connection
     monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", f"http://{at.host}:{at.port}")
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__USERNAME", at.username)
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__PASSWORD", at.password)
 
     def liaison(*words: str, code: int = exits.OK) -> tuple[Any, str]:
         capsys.readouterr()  # what the loader, in this very process, has logged
@@ -295,7 +298,9 @@ def test_blocks_that_kafka_no_longer_has_are_an_error_and_no_gap(world: World) -
 def test_a_missing_topic_or_schema_is_said_at_once(world: World) -> None:
     missing = LoaderSettings(blocks_topic="no-such-topic", group_id="loader-x")
     with pytest.raises(ConfigurationError, match="no-such-topic can't be described"):
-        Loader(world.kafka, world.clickhouse.connection, settings=missing).run(threading.Event())
+        Loader(world.kafka, world.clickhouse.connection_as("loader"), settings=missing).run(
+            threading.Event()
+        )
     client = world.clickhouse.connection.client()
     migrate(client, 0)
     client.close()

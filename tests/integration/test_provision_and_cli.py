@@ -116,8 +116,8 @@ def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
 
     until(booked)
     question = f"SELECT count() AS n FROM raw.facts WHERE event_id = '{event_id}'"
-    until(lambda: json.loads(liaison("sql", question, "--json")) == [{"n": 1}])
-    assert liaison("sql", question, "--csv") == '"n"\n1\n'
+    until(lambda: json.loads(liaison("sql", "--as", "auditor", question, "--json")) == [{"n": 1}])
+    assert liaison("sql", "--as", "auditor", question, "--csv") == '"n"\n1\n'
     lines = liaison(
         "desk", "tail", "--region", "europe", "--category", "drug-trafficking",
         "--since", "1h", "--no-follow", "--jsonl",
@@ -132,7 +132,7 @@ def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
     )  # fmt: skip
     assert [r["sequence"] for r in recalled] == [2]
     summed = f"SELECT sum(sign * events) AS n FROM raw.facts WHERE event_id = '{event_id}'"
-    until(lambda: json.loads(liaison("sql", summed, "--json")) == [{"n": 0}])
+    until(lambda: json.loads(liaison("sql", "--as", "auditor", summed, "--json")) == [{"n": 0}])
 
     def entry() -> dict[str, Any]:
         entries = json.loads(liaison("ledger", "--bureau", "PT", "--json"))
@@ -263,6 +263,16 @@ def test_an_account_that_clickhouse_does_not_know_is_one_line(
         told = capsys.readouterr().err
         assert told.startswith("error[clickhouse-rights]: ")
         assert told.count("\n") == 1
+
+
+def test_sql_asks_as_a_statistician_unless_told_otherwise(stack: Stack, capsys: Capture) -> None:
+    at = ["--data-dir", str(stack.data_dir), "sql"]
+    facts = "SELECT count() >= 0 FROM raw.facts"
+    assert run([*at, facts]) == exits.DIFFERENCE
+    assert "the grant SELECT" in capsys.readouterr().err
+    assert run([*at, "SELECT en FROM ref.regions WHERE code = 'mena'", "--csv"]) == exits.OK
+    assert run([*at, "--as", "auditor", facts]) == exits.OK
+    assert run([*at, "--as", "auditor", "TRUNCATE TABLE raw.facts"]) == exits.DIFFERENCE
 
 
 def test_wrong_sql_is_one_line(stack: Stack, capsys: Capture) -> None:

@@ -203,6 +203,17 @@ def test_a_clickhouse_that_is_away_is_one_line(
         assert "Traceback" not in told
 
 
+def test_a_role_is_chosen_in_the_embedded_clickhouse_only(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("LIAISON_REGISTRY__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", "http://127.0.0.1:1")
+    assert run(["sql", "--as", "auditor", "SELECT 1"]) == exits.USAGE
+    assert "clickhouse.username" in capsys.readouterr().err
+    assert run(["sql", "--as", "king", "SELECT 1"]) == exits.USAGE
+
+
 def test_what_is_printed_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="utf-8"))

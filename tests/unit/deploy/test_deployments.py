@@ -15,6 +15,7 @@ from deploy.cli import exits
 from deploy.cli.app import run
 from deploy.running import WORKERS
 from deploy.settings import load_settings
+from schemas.rights import ROLES
 
 FOLDER = Path(deploy.__file__).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose" / "compose.yaml").read_text("utf-8"))
@@ -67,3 +68,18 @@ def test_their_settings_can_be_used(
     settings = load_settings()
     assert not settings.kafka.is_embedded
     assert settings.clickhouse.connection is not None
+    assert settings.clickhouse.username == "loader"
+
+
+def test_only_provisioning_logs_in_to_clickhouse_as_another_than_the_loader() -> None:
+    by_compose = {
+        name: service["environment"]["LIAISON_CLICKHOUSE__USERNAME"]
+        for name, service in COMPOSE["services"].items()
+        if "LIAISON_CLICKHOUSE__USERNAME" in service.get("environment", {})
+    }
+    assert {name for name, user in by_compose.items() if user != "loader"} == {"provision"}
+    users = (FOLDER / "compose" / "clickhouse-users.sh").read_text("utf-8")
+    assert f"GRANT {ROLES['loader'].sql_name} TO loader;" in users
+    job = next(d for d in DOCUMENTS if d["kind"] == "Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert {"name": "LIAISON_CLICKHOUSE__USERNAME", "value": "liaison"} in container["env"]

@@ -91,9 +91,8 @@ def test_a_cluster_outside_is_found_by_settings_alone(monkeypatch: pytest.Monkey
     assert at.kafka.options["sasl.mechanisms"] == "SCRAM-SHA-512"
     assert at.kafka.options["sasl.password"] == "hidden"
     assert at.registry.url == "http://registry:8081"
-    assert (at.clickhouse.host, at.clickhouse.port, at.clickhouse.secure) == (
-        "clickhouse", 8443, True,
-    )  # fmt: skip
+    clickhouse = at.clickhouse_as("loader")
+    assert (clickhouse.host, clickhouse.port, clickhouse.secure) == ("clickhouse", 8443, True)
     assert (settings.kafka.topic_replicas, settings.kafka.topic_min_insync) == (3, 2)
     assert "hidden" not in repr(settings)
 
@@ -104,15 +103,19 @@ def test_without_clickhouse_only_those_who_need_it_are_refused(
     setenv(monkeypatch, OUTSIDE)
     at = find_connections(load_settings())
     with pytest.raises(ConfigurationError, match="LIAISON_CLICKHOUSE__URL"):
-        _ = at.clickhouse
+        _ = at.clickhouse_as("loader")
 
 
 def test_a_running_stack_is_found_by_its_data_directory(tmp_path: Path) -> None:
     with DataDirectory(tmp_path / "d") as directory:
         directory.publish(Addresses("127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"))
+        password = directory.make_clickhouse_passwords()["loader"]
         at = find_connections(Settings(data_dir=tmp_path / "d"))
         assert at.kafka.bootstrap_servers == "127.0.0.1:1"
-        assert at.clickhouse.port == 3
+        clickhouse = at.clickhouse_as("loader")
+        assert (clickhouse.port, clickhouse.username) == (3, "loader")
+        assert clickhouse.password == password
+        assert password not in f"{at!r} {clickhouse!r}"
 
 
 def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 
+from deploy.clickhouse.accounts import Account, open_account
+from deploy.clickhouse.audit import AuditLog
 from deploy.clickhouse.blocks import pack_blocks
-from deploy.clickhouse.calls import Account
 from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.engine import Engine, Job, Result
 from deploy.clickhouse.http import make_app
+from deploy.clickhouse.quota import Quotas
+from schemas.clock import SystemClock
 
 LIMITS = ServiceLimits(max_decoded_bytes=100_000, max_block_bytes=50_000, max_query_bytes=1000)
 
@@ -32,7 +36,7 @@ class RecordingEngine:
     def run(self, job: Job) -> Result:
         assert job.data_file is not None
         self.inserted.append(job.data_file.read_bytes())
-        return Result(b"", 0, 0, 0, 0, 0.0)
+        return Result(b"", 0, 0, 0, 0, 0, 0.0)
 
 
 @pytest.fixture
@@ -40,11 +44,20 @@ def engine(tmp_path: Path) -> RecordingEngine:
     return RecordingEngine(tmp_path)
 
 
+def make(engine: RecordingEngine, account: Account) -> Any:
+    clock = SystemClock()
+    audit = AuditLog(engine.incoming / "audit", clock)
+    return make_app(cast(Engine, engine), (account,), LIMITS, audit, Quotas(clock))
+
+
 def insert(engine: RecordingEngine, body: bytes, **headers: str) -> httpx.Response:
-    app = make_app(cast(Engine, engine), (Account("default", ""),), LIMITS)
+    return insert_into(make(engine, open_account()), body, **headers)
+
+
+def insert_into(app: Any, body: bytes, **headers: str) -> httpx.Response:
 
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(cast(Any, app))
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.post(
                 "/",
@@ -89,3 +102,14 @@ def test_an_encoding_that_is_cut_within_the_blocks_is_named(engine: RecordingEng
     answer = insert(engine, body[:-4], **{"Content-Encoding": "gzip"})
     assert answer.headers["X-ClickHouse-Exception-Code"] == "117"
     assert "gzip" in answer.text
+
+
+def test_what_is_over_the_quota_is_not_even_received(engine: RecordingEngine) -> None:
+    account = open_account()
+    limited = replace(account, role=replace(account.role, queries_per_hour=1))
+    app = make(engine, limited)
+    assert insert_into(app, pack_blocks(b"a")).is_success
+    answer = insert_into(app, pack_blocks(b"b"))
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "201"
+    assert "Quota for user default for 1h has been exceeded" in answer.text
+    assert engine.inserted == [b"a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from deploy.embedded.data_directory import Addresses, DataDirectory
 from deploy.embedded.disk import require_free_bytes
 from deploy.embedded.ports import LOOPBACK, choose_port, is_free, who_took
 from schemas.errors import ConfigurationError
+from schemas.rights import ROLES
 
 ADDRESSES = Addresses("127.0.0.1:19092", "http://127.0.0.1:18081/api", "http://127.0.0.1:18123")
 
@@ -80,6 +82,27 @@ def test_addresses_become_connections() -> None:
     assert (ADDRESSES.clickhouse.host, ADDRESSES.clickhouse.port) == ("127.0.0.1", 18123)
     with pytest.raises(ConfigurationError, match="without ClickHouse"):
         _ = Addresses("127.0.0.1:1", "http://127.0.0.1:2").clickhouse
+
+
+def test_passwords_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path)
+    with pytest.raises(ConfigurationError, match="no password of the role auditor"):
+        directory.clickhouse_password("auditor")
+    made = directory.make_clickhouse_passwords()
+    assert made.keys() == ROLES.keys()
+    assert len({*made.values()}) == len(ROLES)
+    assert min(map(len, made.values())) >= 43  # 256 bits
+    file = tmp_path / "clickhouse-passwords.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    kept = {role: made[role] for role in sorted(made)[1:]}
+    file.write_text(json.dumps(kept))
+    again = DataDirectory(tmp_path).make_clickhouse_passwords()
+    assert {role: again[role] for role in kept} == kept
+    assert directory.clickhouse_password("auditor") == again["auditor"] != made["auditor"]
+    file.write_text("{")
+    with pytest.raises(ConfigurationError, match="can't be read: remove it") as refused:
+        directory.clickhouse_password("auditor")
+    assert refused.value.code == "no-passwords"
 
 
 def test_ports_are_remembered_over_a_restart(tmp_path: Path) -> None:
