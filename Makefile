@@ -28,8 +28,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## bring everything up, publish a simulated world (and UN_LIST), show and verify it
 	$(BIN)/liaison demo $(if $(UN_LIST),--un-list $(UN_LIST))
 
-test: setup ## run every test, side by side in three processes (they wait more than they work)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: setup ## run every test, side by side in four processes (they wait more than they work)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder
 
 soak: setup ## FAULTS=1000 faults while traffic runs, then the verifier; soak.json is the report
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --seed $(SEED) --report soak.json

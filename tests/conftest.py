@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.connections import Connections
 from deploy.provision import ProvisionReport
@@ -111,3 +113,43 @@ def start_worker(stack: Stack, tmp_path: Path) -> Iterator[StartWorker]:
 def _tell(line: str) -> None:
     """Shown by pytest where a test fails."""
     print(line, file=sys.stderr)
+
+
+_PROJECT = Path(__file__).parent.parent
+_LONGEST = "tests/e2e/"
+"""They verify the whole stack, so nothing else writes to theirs; the longest, they begin first."""
+_SHARING = "on the shared stack"
+
+
+@cache
+def _share(path: str) -> str:
+    """Files that belong into one process: those on the shared stack, each other one for itself."""
+    if path.startswith(_LONGEST) or "mark.stack" not in (_PROJECT / path).read_text("utf-8"):
+        return path
+    return _SHARING
+
+
+class _ByStack(LoadScopeScheduling):
+    """A stack costs more than most tests: two processes have one, the others take what needs none.
+
+    Test processes get whole shares, in the order of their first tests.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _share(nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """For `--numprocesses`."""
+    return _ByStack(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+
+    def turn(item: pytest.Item) -> int:
+        path = item.nodeid.partition("::")[0]
+        return 0 if path.startswith(_LONGEST) else 1 if _share(path) == _SHARING else 2
+
+    items.sort(key=turn)
