@@ -116,17 +116,21 @@ def _tell(line: str) -> None:
 
 
 _PROJECT = Path(__file__).parent.parent
-_LONGEST = "tests/e2e/"
-"""They verify the whole stack, so nothing else writes to theirs; the longest, they begin first."""
-_SHARING = "on the shared stack"
+_WHOLE_WAY = "tests/e2e/test_whole_way.py"
+"""It verifies all that its stack holds, so it is the first there."""
+_AFTER_IT = "tests/integration/test_surge_stream.py"
+"""Then both stacks are busy for equally long."""
+_DEMO = "tests/e2e/test_demo.py"
 
 
 @cache
 def _share(path: str) -> str:
-    """Files that belong into one process: those on the shared stack, each other one for itself."""
-    if path.startswith(_LONGEST) or "mark.stack" not in (_PROJECT / path).read_text("utf-8"):
+    """Files that belong into one process: on two shared stacks, each other one for itself."""
+    if path == _AFTER_IT:
+        return _WHOLE_WAY
+    if path == _WHOLE_WAY or "mark.stack" not in (_PROJECT / path).read_text("utf-8"):
         return path
-    return _SHARING
+    return "on the shared stack"
 
 
 class _ByStack(LoadScopeScheduling):
@@ -150,6 +154,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def turn(item: pytest.Item) -> int:
         path = item.nodeid.partition("::")[0]
-        return 0 if path.startswith(_LONGEST) else 1 if _share(path) == _SHARING else 2
+        if path in (_WHOLE_WAY, _DEMO):
+            return 0
+        return 1 if _share(path) != path else 2
 
     items.sort(key=turn)
