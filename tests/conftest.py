@@ -19,6 +19,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from deploy.cli.logs import configure_logs
 from deploy.connections import Connections
 from deploy.provision import ProvisionReport
 from deploy.running import WORKERS, RunningStack
@@ -114,6 +115,8 @@ def _tell(line: str) -> None:
     """Shown by pytest where a test fails."""
     print(line, file=sys.stderr)
 
+
+configure_logs("debug")  # as production does: unset, structlog spends seconds on a traceback
 
 _PROJECT = Path(__file__).parent.parent
 _WHOLE_WAY = "tests/e2e/test_whole_way.py"

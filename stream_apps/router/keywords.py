@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from schemas.reference import LANGUAGES, Reference
 from stream_apps.router.folding import fold
@@ -84,8 +85,8 @@ class Classifier:
 
     @classmethod
     def from_reference(cls, reference: Reference) -> Classifier:
-        """Compile the keywords, labels, cues and neutral phrases of the reference data."""
-        return _Compiler(reference).classifier()
+        """Compiled from the keywords, labels, cues and neutral phrases, once for an edition."""
+        return _compiled(reference)
 
     def classify(self, text: str, language: str | None) -> Classification:
         """Categories that the text names; the primary has the most keywords, weighed by length.
@@ -235,6 +236,11 @@ class _Compiler:
             for form in dict.fromkeys(_forms_of(word, with_article=with_article)):
                 self._forms.setdefault(form, []).append(number)
         return number
+
+
+@lru_cache(maxsize=4)
+def _compiled(reference: Reference) -> Classifier:
+    return _Compiler(reference).classifier()
 
 
 def _words(phrase: str) -> Iterator[tuple[str, bool]]:

@@ -1,5 +1,6 @@
 """The whole router without a broker: every output, the state under aborts."""
 
+import gc
 import hashlib
 import tracemalloc
 from datetime import timedelta
@@ -577,6 +578,7 @@ def test_a_remembered_refusal_holds_none_of_the_records_that_it_refused(
             out = driver.feed(driver.record("FR", event))
             assert refusal_of(out) == ("bad-envelope", "rejected")
         del out
+        gc.collect()
         kept_bytes, _peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
