@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from deploy.embedded.data_directory import DataDirectory
+from deploy.embedded.data_directory import Addresses, DataDirectory
 from deploy.settings import Settings
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError
@@ -17,13 +17,22 @@ __all__ = ["Connections", "find_connections"]
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Where everything is. `clickhouse` is asked for only by those who need it."""
+    """Where everything is; a login to ClickHouse is asked for only by those who need it."""
 
     kafka: KafkaConnection
     registry: RegistryConnection
     clickhouse_at: ClickHouseConnection | None = None
     logins: DataDirectory | None = None
     """Whose ClickHouse it is, and so whose passwords; outside, the settings log in."""
+
+    @classmethod
+    def embedded(
+        cls, at: Addresses, directory: DataDirectory, named: ClickHouseConnection | None
+    ) -> Connections:
+        """Those of a running stack, with the ClickHouse that the settings name, if they do."""
+        if named is not None or not at.clickhouse_url:
+            return cls(at.kafka, at.registry, named)
+        return cls(at.kafka, at.registry, at.clickhouse, directory)
 
     def clickhouse_as(self, role: str) -> ClickHouseConnection:
         """ClickHouse, logged in for a role; outside, as the settings say."""
@@ -54,7 +63,4 @@ def find_connections(settings: Settings) -> Connections:
             named,
         )
     directory = DataDirectory(settings.data_dir)
-    addresses = directory.find_running()
-    if named is not None or not addresses.clickhouse_url:
-        return Connections(addresses.kafka, addresses.registry, named)
-    return Connections(addresses.kafka, addresses.registry, addresses.clickhouse, directory)
+    return Connections.embedded(directory.find_running(), directory, named)

@@ -102,9 +102,7 @@ class RunningStack:
     def connections(self) -> Connections:
         at = self._stack.addresses
         named = self.settings.clickhouse.connection
-        if named is not None or not at.clickhouse_url:
-            return Connections(at.kafka, at.registry, named)
-        return Connections(at.kafka, at.registry, at.clickhouse, self._stack.directory)
+        return Connections.embedded(at, self._stack.directory, named)
 
     def provision(self, progress: Progress = lambda stage, done, total: None) -> ProvisionReport:
         """Provision what runs here; what differs is told."""

@@ -30,6 +30,15 @@ from schemas.reference import Reference
 from schemas.registry import SchemaIds, fetch_schema_ids
 from tests.worker_processes import WorkerProcess
 
+configure_logs("debug")  # as production does: unset, structlog spends seconds on a traceback
+
+_PROJECT = Path(__file__).parent.parent
+_WHOLE_WAY = "tests/e2e/test_whole_way.py"
+"""It verifies all that its stack holds, so it is the first there."""
+_AFTER_IT = "tests/integration/test_surge_stream.py"
+"""Then both stacks are busy for equally long."""
+_DEMO = "tests/e2e/test_demo.py"
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -114,16 +123,6 @@ def start_worker(stack: Stack, tmp_path: Path) -> Iterator[StartWorker]:
 def _tell(line: str) -> None:
     """Shown by pytest where a test fails."""
     print(line, file=sys.stderr)
-
-
-configure_logs("debug")  # as production does: unset, structlog spends seconds on a traceback
-
-_PROJECT = Path(__file__).parent.parent
-_WHOLE_WAY = "tests/e2e/test_whole_way.py"
-"""It verifies all that its stack holds, so it is the first there."""
-_AFTER_IT = "tests/integration/test_surge_stream.py"
-"""Then both stacks are busy for equally long."""
-_DEMO = "tests/e2e/test_demo.py"
 
 
 @cache

@@ -18,8 +18,8 @@ import typer
 
 from deploy.cli import exits
 from deploy.cli.ledger import region_option
-from deploy.cli.printing import note, print_json, print_table, time_text, told_progress
-from deploy.cli.sending import Told, send
+from deploy.cli.printing import Told, note, print_json, print_table, time_text, told_progress
+from deploy.cli.sending import send
 from deploy.cli.session import Session, session_of
 
 if TYPE_CHECKING:

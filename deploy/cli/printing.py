@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 __all__ = [
+    "Told",
     "error_line",
     "note",
     "print_json",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 _PIPED_WIDTH = 400
+
+Told = Callable[[str, int, int], None]
+"""Takes a stage, how much of it is done, and of how much."""
 
 
 def print_json(value: Any) -> None:
@@ -104,8 +108,8 @@ def progress_bar(title: str, total: int | None = None) -> Iterator[Callable[[int
 
 
 @contextmanager
-def told_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yields `(stage, done, total)`; a bar a stage on a terminal, else nothing."""
+def told_progress() -> Iterator[Told]:
+    """A bar a stage on a terminal, else nothing."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
     tasks: dict[str, TaskID] = {}

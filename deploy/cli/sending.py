@@ -4,19 +4,19 @@ not. Whoever sends says under which word each is named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from deploy.cli.printing import Told
 
 if TYPE_CHECKING:
     from schemas.connections import KafkaConnection
     from stream_apps.engine import Produced
 
-__all__ = ["Told", "send"]
+__all__ = ["send"]
 
 _SENT_WITHIN_S = 30.0
 _STEP_S = 0.1
-
-Told = Callable[[str, int, int], None]
 
 
 def send(kafka: KafkaConnection, named: Sequence[tuple[str, Produced]], told: Told) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
+from deploy.files import replace_file
 from schemas.errors import ConfigurationError
 from schemas.rights import ROLES, Role
 
@@ -87,10 +87,7 @@ def write_accounts(folder: Path, passwords: Mapping[str, str]) -> Path:
     file = folder / "accounts.json"
     made = {name: _account(name, ROLES[name], password) for name, password in passwords.items()}
     kept = {name: _Kept(salt=made[name].salt, sha256=made[name].sha256) for name in made}
-    new = file.with_name(f"{file.name}.tmp")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(_FILE.dump_json(kept, indent=2))
-    new.replace(file)
+    replace_file(file, _FILE.dump_json(kept, indent=2), mode=0o600)
     return file
 
 

@@ -47,9 +47,9 @@ def refuse_change_of_role(written_down: Sequence[Token]) -> None:
     before = b""
     for at, token in enumerate(written_down[:-1]):
         after = written_down[at + 1]
-        if before == b"SET" and token.is_word("ROLE") and after.text != b"=":
-            raise _denied("A login has one role here: log in as another one.")
-        if before == b"SET" and token.is_word("DEFAULT") and after.is_word("ROLE"):
+        is_role = token.is_word("ROLE") and after.text != b"="
+        is_default_role = token.is_word("DEFAULT") and after.is_word("ROLE")
+        if before == b"SET" and (is_role or is_default_role):
             raise _denied("A login has one role here: log in as another one.")
         is_assigned = after.text == b"=" and before in (b"SET", b"SETTINGS", b",")
         if token.identifier == "profile" and is_assigned:

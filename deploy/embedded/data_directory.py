@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from deploy.files import replace_file
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError
@@ -216,11 +217,8 @@ class DataDirectory:
         return found if isinstance(found, dict) else {}
 
     def _replace(self, name: str, value: Mapping[str, object], mode: int = 0o666) -> None:
-        new = self.path / f"{name}.tmp"
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-            file.write(json.dumps(value, indent=2) + "\n")
-        new.replace(self.path / name)
+        content = json.dumps(value, indent=2) + "\n"
+        replace_file(self.path / name, content.encode(), mode=mode)
 
 
 def _try_lock(fd: int, kind: int) -> bool:

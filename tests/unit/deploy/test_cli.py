@@ -190,12 +190,16 @@ def test_a_line_ends_where_a_file_s_line_ends_and_nowhere_else(
     assert "correct 2 lines" in told
 
 
-def test_a_clickhouse_that_is_away_is_one_line(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def servers_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers outside are named, and nobody answers there."""
     monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("LIAISON_REGISTRY__URL", "http://127.0.0.1:1")
     monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", "http://127.0.0.1:1")
+
+
+@pytest.mark.usefixtures("servers_away")
+def test_a_clickhouse_that_is_away_is_one_line(capsys: Capture) -> None:
     for command in (["run", "loader"], ["sql", "SELECT 1"]):
         assert run(command) == exits.RETRYABLE
         told = capsys.readouterr().err
@@ -203,12 +207,8 @@ def test_a_clickhouse_that_is_away_is_one_line(
         assert "Traceback" not in told
 
 
-def test_a_role_is_chosen_in_the_embedded_clickhouse_only(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LIAISON_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setenv("LIAISON_REGISTRY__URL", "http://127.0.0.1:1")
-    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", "http://127.0.0.1:1")
+@pytest.mark.usefixtures("servers_away")
+def test_a_role_is_chosen_in_the_embedded_clickhouse_only(capsys: Capture) -> None:
     assert run(["sql", "--as", "auditor", "SELECT 1"]) == exits.USAGE
     assert "clickhouse.username" in capsys.readouterr().err
     assert run(["sql", "--as", "king", "SELECT 1"]) == exits.USAGE
