@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+import os
 import sys
 from pathlib import Path
 
-import structlog
-
-from tests.fuzz.runner import replay, run_target
+from tests.fuzz.runner import replay
+from tests.fuzz.shards import quiet, run_sharded
 from tests.fuzz.targets import SHARES, TARGETS
 
 __all__ = ["main"]
@@ -23,23 +22,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this one")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same cases")
     parser.add_argument("--first", type=int, default=0, help="begin with this case of a target")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="side by side; default: cores"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run a kept case again")
     given = parser.parse_args(arguments)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    quiet()
     if given.replay is not None:
         problem = replay(given.replay, TARGETS)
         print(problem or "it does no harm any more")
         return 1 if problem else 0
     chosen = given.target or list(SHARES)
     whole = sum(SHARES[name] for name in chosen)
+    counts = {name: max(1, given.count * SHARES[name] // whole) for name in chosen}
     reports = []
-    for name in chosen:
-        count = max(1, given.count * SHARES[name] // whole)
-        report = run_target(
-            TARGETS[name], given.seed, count, first=given.first,
-            said=lambda line: print(line, file=sys.stderr),
-        )  # fmt: skip
+    for report in run_sharded(counts, given.seed, first=given.first, processes=given.processes):
         reports.append(report.as_dict())
         if not given.json:
             print(_line(reports[-1]), flush=True)

@@ -44,7 +44,7 @@ class _TimeUp(BaseException):
 
 @dataclass(slots=True)
 class Report:
-    """What a run of one target came to."""
+    """What a run of one target came to, or a part of it. `wall_s` adds up over processes."""
 
     target: str
     seed: int
@@ -57,6 +57,18 @@ class Report:
     peak_bytes: int = 0
     left_bytes: int = 0
     wall_s: float = 0.0
+
+    def add(self, other: Report) -> None:
+        """Take up another part of the same run."""
+        self.inputs += other.inputs
+        self.cases += other.cases
+        self.codes += other.codes
+        self.findings += other.findings
+        if other.slowest_s >= self.slowest_s:
+            self.slowest_s, self.slowest_case = other.slowest_s, other.slowest_case
+        self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
+        self.left_bytes = max(self.left_bytes, other.left_bytes)
+        self.wall_s += other.wall_s
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -72,7 +84,7 @@ class Report:
             "slowest_case": self.slowest_case,
             "peak_mb": self.peak_bytes // 2**20,
             "left_mb": self.left_bytes // 2**20,
-            "inputs_per_s": round(self.inputs / self.wall_s) if self.wall_s else 0,
+            "inputs_per_s_and_process": round(self.inputs / self.wall_s) if self.wall_s else 0,
         }
 
 
