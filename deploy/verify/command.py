@@ -45,6 +45,8 @@ def verify_session(session: Session, *, progress: Callable[[str], None]) -> Verd
 def print_verdict(verdict: Verdict) -> None:
     """The counts, the first differences and one line of verdict."""
     print_table(("verify", "count"), list(verdict.counts.items()))
+    for told in verdict.notes:
+        note(told)
     if verdict.clean:
         note("verify: no difference")
         return

@@ -32,6 +32,7 @@ class Verdict:
     counts: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """What an operator should know of, though every count agrees."""
 
     @property
     def clean(self) -> bool:

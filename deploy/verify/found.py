@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import fastavro
@@ -24,6 +26,7 @@ from stream_apps.engine import Consumed, read_topics
 from stream_apps.router.ledger import Account
 
 __all__ = [
+    "Refused",
     "TopicReader",
     "clickhouse_amounts",
     "clickhouse_cells",
@@ -84,24 +87,41 @@ def delivered_in(
     return found, unreadable
 
 
-def refused_in(reader: TopicReader) -> tuple[Counter[tuple[str, int, int, str]], list[Difference]]:
-    """Source position and code of every dead-letter record of the router."""
-    found: Counter[tuple[str, int, int, str]] = Counter()
-    odd: list[Difference] = []
+@dataclass(slots=True)
+class Refused:
+    """What the dead-letter queues hold, by who refused it."""
+
+    by_router: Counter[tuple[str, int, int, str]] = field(default_factory=Counter)
+    """Source position and code."""
+    by_cutter: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Partition and offset of a mini-block in `facts`, with where it lies and its code."""
+    by_surge: list[str] = field(default_factory=list)
+    """They are counted all the same, but no alert came of them."""
+    odd: list[Difference] = field(default_factory=list)
+    """Dead letters that are none."""
+
+
+def refused_in(reader: TopicReader) -> Refused:
+    """Every dead letter but those of the loader, which ClickHouse has booked."""
+    refused = Refused()
     for record in reader.read([n for n in reader.names("dlq.") if n != "dlq.blocks"]):
         where = f"{record.topic} [{record.partition}] {record.offset}"
         try:
             refusal = read_refusal(record.headers)
         except PermanentError as error:
-            odd.append(Difference("dead letters", where, "a refusal", str(error)))
+            refused.odd.append(Difference("dead letters", where, "a refusal", str(error)))
             continue
+        told = f"{where}: {refusal.stage}: {refusal.code}"
         if refusal.stage == "router":
-            found[refusal.topic, refusal.partition, refusal.offset, refusal.code] += 1
+            place = refusal.topic, refusal.partition, refusal.offset
+            refused.by_router[*place, refusal.code] += 1
+        elif refusal.stage == "cutter":
+            refused.by_cutter[refusal.partition, refusal.offset] = told
+        elif refusal.stage == "surge":
+            refused.by_surge.append(told)
         else:
-            odd.append(
-                Difference("dead letters", where, "none", f"{refusal.stage}: {refusal.code}")
-            )
-    return found, odd
+            refused.odd.append(Difference("dead letters", where, "a stage of ours", refusal.stage))
+    return refused
 
 
 def ledger_entries(reader: TopicReader, catalogue: Catalogue) -> dict[AccountPlace, Account]:
@@ -119,8 +139,13 @@ def ledger_entries(reader: TopicReader, catalogue: Catalogue) -> dict[AccountPla
     return entries
 
 
-def events_in_facts(reader: TopicReader, catalogue: Catalogue) -> int:
-    """Σ events over all mini-blocks, each once."""
+def events_in_facts(
+    facts: Iterable[Consumed], catalogue: Catalogue, refused: Refused
+) -> tuple[int, list[Difference]]:
+    """Σ events over the mini-blocks of `facts`, each once; and those that are in no block.
+
+    These are the ones that the cutter refused, unless the same bytes, put back, were taken later.
+    """
     schema = catalogue.schema("liaison.facts.FactMiniBlock")
     counts = _only_counts(catalogue)
     listed = fastavro.parse_schema(
@@ -131,13 +156,27 @@ def events_in_facts(reader: TopicReader, catalogue: Catalogue) -> int:
         }
     )
     total = 0
-    for record in reader.read(["facts"]):
+    missing: dict[tuple[int, str], Difference] = {}
+    odd: list[Difference] = []
+    for record in facts:
+        value = record.value or b""
+        why = refused.by_cutter.get((record.partition, record.offset))
+        where = f"{record.topic} [{record.partition}] {record.offset}"
+        if refused.by_cutter:
+            bytes_at = record.partition, hashlib.sha256(value).hexdigest()
+            missing.pop(bytes_at, None)
+            if why is not None:
+                missing[bytes_at] = Difference("mini-blocks", where, "in a block", why)
         if header(record.headers, REPLAY_HEADER) is not None:
             continue  # of a mini-block that the cutter refused: it stands here already
-        assert record.value is not None
-        facts = wire.decode(schema.plain, record.value, offset=wire.FRAME_BYTES, reader=listed)
-        total += sum(fact["events"] for fact in facts["facts"])
-    return total
+        try:
+            block = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES, reader=listed)
+        except wire.WireError as error:
+            if why is None:
+                odd.append(Difference("mini-blocks", where, "a mini-block", str(error)))
+            continue
+        total += sum(fact["events"] for fact in block["facts"])
+    return total, odd + list(missing.values())
 
 
 def events_in_blocks(reader: TopicReader, catalogue: Catalogue) -> int:

@@ -5,6 +5,7 @@ The tests share one stack and run in this order; the last ones damage it on purp
 
 import json
 import os
+import re
 import signal
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from deploy.handover import open_handover, outbox_file
@@ -36,7 +37,7 @@ from schemas.models import (
     Supersedes,
     encode_event,
 )
-from schemas.topics import desk_topic, ledger_topic, source_topic
+from schemas.topics import FACTS, SOURCE_REGIONS, desk_topic, ledger_topic, source_topic
 from stream_apps.cutter import CUTTER_GROUP
 from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
@@ -317,7 +318,10 @@ def test_verify_finds_a_row_deleted_by_hand(world: World) -> None:
     assert ("Σ events", "raw.facts") in found
 
 
-def test_verify_finds_a_record_missing_from_a_desk(world: World) -> None:
+def test_verify_finds_a_record_missing_from_a_desk_and_what_is_no_mini_block(world: World) -> None:
+    producer = Producer(world.stack.kafka.producer_config())
+    producer.produce(FACTS, b"no mini-block", partition=SOURCE_REGIONS.index("europe"))
+    assert producer.flush(30) == 0
     topic = desk_topic("europe", "drug-trafficking")
     admin = AdminClient(world.stack.kafka.client_config())
     for future in admin.delete_records([TopicPartition(topic, 0, 1)]).values():
@@ -325,3 +329,5 @@ def test_verify_finds_a_record_missing_from_a_desk(world: World) -> None:
     verdict = world.verify()
     missing = [d for d in verdict.differences if d.check == "delivered" and topic in d.where]
     assert [(d.expected, d.found) for d in missing] == [(1, 0)]
+    (unused,) = (d for d in verdict.differences if d.check == "mini-blocks")
+    assert re.fullmatch(r"dlq\.europe \[0\] \d+: cutter: internal", str(unused.found))
