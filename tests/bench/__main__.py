@@ -13,13 +13,16 @@ from tests.bench.disclosure import disclosure
 from tests.bench.latency import latency, restart
 from tests.bench.loader import loader
 from tests.bench.measure import Outcome, machine
+from tests.bench.memory import memory
 from tests.bench.outbox import outbox
 from tests.bench.router import router, router_year
-from tests.bench.whole_way import memory, whole_way
+from tests.bench.whole_way import whole_way
+from tests.bench.workers import router_workers
 
 BENCHES: dict[str, Callable[[], Outcome]] = {
     "router": router,
     "router-year": router_year,
+    "router-workers": router_workers,
     "loader": loader,
     "outbox": outbox,
     "whole-way": whole_way,

@@ -19,7 +19,7 @@ from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import partition_of, source_topic
 
-__all__ = ["produce", "simulated"]
+__all__ = ["Numbers", "produce", "simulated"]
 
 
 def simulated(messages: int, searches: int, *, seed: int = 1) -> list[Handover]:
@@ -30,11 +30,24 @@ def simulated(messages: int, searches: int, *, seed: int = 1) -> list[Handover]:
     return list(islice(items, messages + searches))
 
 
-def produce(events: Sequence[Handover], epoch: int, kafka: KafkaConnection, ids: SchemaIds) -> int:
-    """Put their records into the source topics under a new epoch; how many bytes they are."""
+Numbers = dict[tuple[str, str, str], int]
+"""The last number of each bureau, system and lane."""
+
+
+def produce(
+    events: Sequence[Handover],
+    epoch: int,
+    kafka: KafkaConnection,
+    ids: SchemaIds,
+    numbers: Numbers | None = None,
+) -> int:
+    """Put their records into the source topics; how many bytes they are.
+
+    Under a new epoch, or going on from `numbers`, which are moved on.
+    """
     catalogue, reference = Catalogue.load(), Reference.load()
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
-    numbers: dict[tuple[str, str, str], int] = defaultdict(int)
+    numbers = defaultdict(int) if numbers is None else numbers
     producer = Producer(kafka.producer_config(queue_buffering_max_messages=1_000_000))
     size = 0
     for item in events:

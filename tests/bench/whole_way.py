@@ -1,13 +1,10 @@
-"""From `publish_many` to visible in SQL, everything on this machine; and the memory it takes."""
+"""From `publish_many` to visible in SQL, everything on this machine."""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import islice
-
-import psutil
 
 from deploy.handover import Handover as OpenHandover
 from deploy.handover import open_handover, outbox_file
@@ -19,12 +16,11 @@ from tests.bench.stack import BenchStack, open_stack
 from tests.bench.traffic import simulated
 from tests.faults.expectation import Account, Geography
 
-__all__ = ["memory", "whole_way"]
+__all__ = ["whole_way"]
 
 _INTERPOL_2023_PER_S = 254.0
 """18 million messages and about eight billion searches in a year."""
 _EVENTS = 100_000
-_MEMORY_EVENTS = 500_000
 _MESSAGES_A_THOUSAND = 2.25
 _BATCH = 2000
 
@@ -37,20 +33,6 @@ def whole_way() -> Outcome:
     return Outcome(
         "whole-way", "events/s", round(rate), "INTERPOL's traffic of 2023", _INTERPOL_2023_PER_S,
         round(rate / _INTERPOL_2023_PER_S, 1), 100.0, {"events": _EVENTS},
-    )  # fmt: skip
-
-
-def memory() -> Outcome:
-    """Resident MiB of each process at every tenth of a long run."""
-    with open_stack(*WORKERS) as stack:
-        samples: dict[str, list[int]] = defaultdict(list)
-        for tenth in range(10):
-            _run(stack, _MEMORY_EVENTS // 10, seed=10 + tenth)
-            for name, pid in stack.running.pids().items():
-                samples[name].append(psutil.Process(pid).memory_info().rss // (1 << 20))
-    return Outcome(
-        "memory", "MiB", None, "none", None, None, None,
-        {"events": _MEMORY_EVENTS, **samples},
     )  # fmt: skip
 
 
