@@ -11,8 +11,9 @@ repeated or written late around a rebalance.
 
 The General Secretariat's region has no desk and so no alerts: its records are read, and the state
 moves past them uncounted. So it does past a record that can't be counted, which goes to the
-dead-letter queue of its region. A failure of Kafka is never a record's fault: it is handed to
-`on_failure`, the record stays unacknowledged, and whoever runs the application stops it.
+dead-letter queue of its region. A failure of Kafka is never a record's fault, nor is a schema that
+only another process may know: it is handed to `on_failure`, the record stays unacknowledged, and
+whoever runs the application stops it.
 """
 
 from __future__ import annotations
@@ -28,16 +29,17 @@ from faust.types import TP, EventT
 
 from schemas import wire
 from schemas.catalogue import Catalogue
-from schemas.errors import LiaisonError
+from schemas.errors import LiaisonError, RetryableError
 from schemas.headers import Disposition, Refusal, refusal_headers
 from schemas.registry import SchemaIds
 from schemas.topics import (
     FACTS,
-    REGIONS,
     SOURCE_REGIONS,
     alerts_topic,
     dlq_topic,
 )
+from stream_apps.engine import Consumed
+from stream_apps.surge.counting import count_record, pass_by
 from stream_apps.surge.driver import CommittingApp, Source
 from stream_apps.surge.watch import Place
 from stream_apps.surge.windows import RegionState, Surge, SurgeSettings
@@ -47,7 +49,6 @@ __all__ = ["SurgeCounter", "SurgeTopics"]
 _TABLE = "windows"
 _STAGE = "surge"
 _LOOK_EVERY_S = 1.0
-_MINI_BLOCK = "liaison.facts.FactMiniBlock"
 _ALERT = "liaison.alerts.Alert"
 
 _log = structlog.get_logger(__name__)
@@ -183,15 +184,16 @@ class SurgeCounter:
         if not follows_on:
             await consumer.read_again(message.partition, state.counted_offset + 1)
             return
+        record = _consumed(message)
         surges: list[Surge] = []
         try:
-            facts = self._facts(message.value)
-            if region in REGIONS:
-                surges = state.count(message.offset, facts, self._settings)
+            surges = count_record(record, state, self._ids, self._settings)
+        except RetryableError:
+            raise
         except Exception as error:
-            await self._refuse(message, region, error)
+            await self._refuse(record, region, error)
             state = self._state(region)
-        state.counted_offset = message.offset
+            pass_by(record, state)
         for surge in surges:
             await self._alert(surge)
         self._table[region.encode()] = state.pack()
@@ -202,20 +204,6 @@ class SurgeCounter:
         if packed is None:
             return RegionState(region, self._settings.window_ms)
         return RegionState.unpack(packed, self._settings)
-
-    def _facts(self, value: bytes | None) -> list[dict[str, Any]]:
-        schema_id = wire.schema_id_of(value)
-        schema = self._ids.by_id.get(schema_id)
-        if schema is None or schema.name != _MINI_BLOCK:
-            raise wire.WireError(
-                f"schema id {schema_id} is {schema.name if schema else 'unknown here'}, "
-                f"not {_MINI_BLOCK}: who else writes to {self._topics.facts}?"
-            )
-        assert value is not None
-        facts: list[dict[str, Any]] = wire.decode(
-            schema.plain, value, offset=wire.FRAME_BYTES, whole=True
-        )["facts"]
-        return facts
 
     async def _alert(self, surge: Surge) -> None:
         body = wire.encode(self._alert_schema.plain, surge.record())
@@ -231,27 +219,39 @@ class SurgeCounter:
             p_value=surge.p_value,
         )
 
-    async def _refuse(self, message: Any, region: str, error: Exception) -> None:
+    async def _refuse(self, record: Consumed, region: str, error: Exception) -> None:
         code = error.code if isinstance(error, LiaisonError) else "internal"
         refusal = Refusal(
             code=code,
             disposition=Disposition.QUARANTINED,
             reason=f"{type(error).__name__}: {error}",
             stage=_STAGE,
-            topic=message.topic,
-            partition=message.partition,
-            offset=message.offset,
-            timestamp_ms=int((message.timestamp or 0) * 1000),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp_ms,
         )
-        headers = refusal_headers(list(message.headers or ()), refusal)
-        await self._send(self._topics.dlq(region), message.key, message.value, headers)
+        headers = refusal_headers(record.headers, refusal)
+        await self._send(self._topics.dlq(region), record.key, record.value, headers)
         _log.warning(
             "refused",
             code=code,
-            topic=message.topic,
-            partition=message.partition,
-            offset=message.offset,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
         )
 
     async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> None:
         await self._app.producer.send_and_wait(topic, key, value, None, None, headers)
+
+
+def _consumed(message: Any) -> Consumed:
+    return Consumed(
+        message.topic,
+        message.partition,
+        message.offset,
+        int((message.timestamp or 0) * 1000),
+        message.key,
+        message.value,
+        list(message.headers or ()),
+    )

@@ -23,7 +23,7 @@ import structlog
 
 from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection, RegistryConnection
-from schemas.errors import ConfigurationError, RetryableError
+from schemas.errors import ConfigurationError, LiaisonError, RetryableError
 from schemas.reference import Reference
 from schemas.registry import SchemaIds, fetch_schema_ids
 from schemas.topics import REGIONS
@@ -82,8 +82,8 @@ def run_surge(
 
     Raises:
         ConfigurationError: the registry does not know the schemas, or Kafka's options don't fit.
-        RetryableError: Kafka failed, or the worker stood still; start again, nothing is lost or
-            counted twice.
+        RetryableError: Kafka failed, the worker stood still, or there is a schema that it does not
+            know (`unknown-schema`); start again, nothing is lost or counted twice.
     """
     catalogue = Catalogue.load()
     schema_ids = fetch_schema_ids(registry, catalogue)
@@ -168,10 +168,16 @@ async def _serve(
         for number in numbers:
             loop.remove_signal_handler(number)
     if outcome.failure is not None:
-        raise RetryableError(
-            f"surge detection stopped ({type(outcome.failure).__name__}: {outcome.failure}): "
-            "start it again, it goes on from its table"
-        ) from outcome.failure
+        raise _stopped(outcome.failure) from outcome.failure
+
+
+def _stopped(failure: BaseException) -> RetryableError:
+    """What whoever runs the worker is told; a code of our own is kept."""
+    return RetryableError(
+        f"surge detection stopped ({type(failure).__name__}: {failure}): start it again, it goes "
+        "on from its table",
+        code=failure.code if isinstance(failure, LiaisonError) else None,
+    )
 
 
 async def _until_ended(

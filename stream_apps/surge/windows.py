@@ -2,7 +2,8 @@
 
 The state of a region is one value in one table, so that it changes as a whole: the highest offset
 of the region's partition of `facts` that is counted already (a record at or below it is skipped,
-which makes every update idempotent), the counts of the last windows, and what was alerted.
+which makes every update idempotent), the counts of the last windows, what was alerted, and digests
+of the last records that could not be counted.
 
 Time is the records' own: a window of `recorded_at` is closed once any later record of the region
 passes its end and the grace. Only closed windows are learnt from; a window in which the region
@@ -31,6 +32,7 @@ __all__ = ["TEST_NAME", "RegionState", "Surge", "SurgeSettings", "alert_id"]
 
 TEST_NAME = "negative-binomial predictive upper tail"
 _SCREEN_DEVIATIONS = 3.0
+_MAX_REFUSED = 1000
 _FOR_ALL = "none"
 """The handling class of an event that every bureau of a region may know of."""
 
@@ -119,7 +121,7 @@ def alert_id(region: str, category: str, window_start_ms: int) -> str:
 
 @dataclass(slots=True)
 class RegionState:
-    """Counts of one region. Change it with :meth:`count` only."""
+    """Counts of one region. Change it with :mod:`stream_apps.surge.counting` only."""
 
     region: str
     window_ms: int
@@ -130,6 +132,8 @@ class RegionState:
     """Window number to category to events; a window in which anything was recorded has an entry."""
     alerted: dict[int, dict[str, int]] = field(default_factory=dict)
     """Window number to category to the count that its alert gave last."""
+    refused: list[str] = field(default_factory=list)
+    """SHA-256 of records that could not be counted, the newest last; of many the newest."""
 
     def count(
         self, offset: int, facts: Iterable[Mapping[str, Any]], settings: SurgeSettings
@@ -157,6 +161,13 @@ class RegionState:
         self._forget(settings)
         return found
 
+    def refuse(self, offset: int, digest: str) -> None:
+        """Go past a record that can't be counted, and remember it."""
+        self.counted_offset = offset
+        if digest not in self.refused:
+            self.refused.append(digest)
+            del self.refused[:-_MAX_REFUSED]
+
     def pack(self) -> bytes:
         """The table's value; equal states give equal bytes."""
         return json.dumps(
@@ -168,15 +179,17 @@ class RegionState:
                 "late_events": self.late_events,
                 "windows": {str(w): self.windows[w] for w in sorted(self.windows)},
                 "alerted": {str(w): self.alerted[w] for w in sorted(self.alerted)},
+                "refused": self.refused,
             },
             separators=(",", ":"),
         ).encode()
 
     @classmethod
     def unpack(cls, value: bytes, settings: SurgeSettings) -> RegionState:
-        """Read a table's value; of another window length only the offset is kept."""
+        """Read a table's value; of another window length only what is known of records is kept."""
         data = json.loads(value)
         state = cls(data["region"], settings.window_ms, data["counted_offset"])
+        state.refused = data.get("refused", [])  # tables of earlier versions have none
         if data["window_ms"] == settings.window_ms:
             state.newest_ms = data["newest_ms"]
             state.late_events = data["late_events"]

@@ -27,7 +27,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection, RegistryConnection
-from schemas.headers import Disposition, read_refusal
+from schemas.headers import REPLAY_HEADER, Disposition, read_refusal
 from schemas.registry import SchemaIds
 from schemas.topics import REGIONS, SOURCE_REGIONS, region_partition
 from stream_apps.surge import RegionState, SurgeSettings, SurgeTopics, alert_id
@@ -103,13 +103,13 @@ class World:
         schema = Catalogue.load().schema("liaison.facts.FactMiniBlock")
         return wire.frame(self.ids.id_of(schema), wire.encode(schema.plain, {"facts": facts}))
 
-    def produce(self, producer: Producer, region: str, value: bytes) -> None:
+    def produce(self, producer: Producer, region: str, value: bytes, **headers: bytes) -> None:
         producer.produce(
             self.topics.facts,
             value,
             region.encode(),
             partition=region_partition(region),
-            headers=[("traceparent", b"00-1")],
+            headers=[("traceparent", b"00-1"), *headers.items()],
         )
 
     def start(
@@ -344,17 +344,20 @@ def test_a_planted_surge_is_one_alert_however_often_it_is_found(world: World) ->
     assert {a["alert_id"] for a in world.alerts()} == {expected_id}
 
 
-def test_a_record_that_is_no_mini_block_goes_to_the_dead_letters_and_the_rest_is_counted(
+def test_what_is_no_mini_block_goes_to_the_dead_letters_and_a_newer_schema_ends_the_worker(
     world: World,
 ) -> None:
-    world.start()
+    strike = Catalogue.load().schema("liaison.strikes.Strike")
+    worker = world.start()
     producer = Producer(world.kafka.producer_config())
     good = world.block([fact(0, 2)])
-    bad = (b"\x00garbage", good[:-3], good + b"\x00", b"", good[:1] + b"\xff" * 4 + good[5:])
+    other = wire.frame(world.ids.id_of(strike), good[wire.FRAME_BYTES :])
+    bad = (good[:-3], good + b"\x00", b"", other)
     for value in (good, *bad, good):
         world.produce(producer, "asia-pacific", value)
+    world.produce(producer, "asia-pacific", good, **{REPLAY_HEADER: b"dlq.asia-pacific/0/0"})
     assert producer.flush(20) == 0
-    assert totals(world.wait_all_counted()) == {"asia-pacific": 4}
+    assert totals(world.wait_all_counted()) == {"asia-pacific": 4}, "put back, it counts once"
     refused = world.records(world.topics.dlq("asia-pacific"))
     assert [message.value() or b"" for message in refused] == list(bad)
     for offset, message in enumerate(refused, start=1):
@@ -365,3 +368,12 @@ def test_a_record_that_is_no_mini_block_goes_to_the_dead_letters_and_the_rest_is
         assert refusal.disposition is Disposition.QUARANTINED
         assert message.key() == b"asia-pacific"
         assert message.headers()[0] == ("traceparent", b"00-1")
+
+    newer = good[:1] + b"\xff" * 4 + good[wire.FRAME_BYTES :]
+    world.produce(producer, "asia-pacific", newer)
+    assert producer.flush(20) == 0
+    world.wait("the end of the worker", lambda: worker.poll() is not None)
+    assert worker.returncode not in (0, -signal.SIGKILL)
+    assert "is unknown here: start again to ask the registry" in world.log()
+    assert len(world.records(world.topics.dlq("asia-pacific"))) == len(bad)
+    assert world.states()["asia-pacific"].counted_offset == len(bad) + 2
