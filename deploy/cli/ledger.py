@@ -23,7 +23,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
 _COLUMNS = (
     "bureau", "system", "lane", "epoch", "high", "accepted", "rejected", "quarantined", "missing",
-    "repeats", "retired", "recorded",
+    "repeats", "unchecked", "retired", "recorded",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def ledger(
     """Print what became of what each bureau handed over.
 
     high = accepted + rejected + quarantined + missing; repeats were dropped and are no part of it.
+    Those unchecked were too old for their bytes to be compared with the first ones.
 
     Example: [bold]liaison ledger --bureau FR[/]
     """
@@ -94,7 +95,8 @@ def retire(
     """Retire accounts that no client uses any more: each makes room for another of its bureau.
 
     What comes in such an account afterwards is refused as account-retired; its numbers stay booked,
-    and there is no way back. A second time changes nothing.
+    and there is no way back. A second time changes nothing. A client that uses it after all begins
+    a new epoch when it is started again.
 
     Example: [bold]liaison ledger retire FR/cases/message/7[/]
     """
@@ -126,5 +128,6 @@ def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
     return (
         entry["bureau"], entry["system"], entry["lane"], str(entry["epoch"]), entry["high"],
         entry["accepted"], entry["rejected"], entry["quarantined"], missing, entry["repeats"],
-        "yes" if entry["retired"] else "", time_text(entry["recorded_at"]),
+        entry["repeats_unchecked"], "yes" if entry["retired"] else "",
+        time_text(entry["recorded_at"]),
     )  # fmt: skip

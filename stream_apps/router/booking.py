@@ -1,9 +1,14 @@
 """Books every record in its account, keeps what is refused, and answers the bureau.
 
 Owns the ledger's :class:`~stream_apps.router.ledger.Book` and what a batch adds to it: dead
-letters, refusals for receipts, gaps. A receipt goes out at once on a refusal or a gap, else at most
-every 10 s an account. Of receipts the newest of an account is kept, so each lists all numbers that
-stand refused; the words for each refusal are in those receipts alone that follow it.
+letters, refusals for receipts, gaps. A receipt goes out at once on a refusal, a gap or when the
+account is retired, else at most every 10 s an account. Of receipts the newest of an account is
+kept, so each lists all numbers that stand refused; the words for each refusal are in those receipts
+alone that follow it.
+
+What is written fits its topic: an entry by its account's bounds, a receipt by those and the number
+of refusals that it lists. An entry that were too large in spite of them would stop the router, at
+every start: it forgets refused ranges until it fits.
 """
 
 from __future__ import annotations
@@ -13,6 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
+
+import structlog
 
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
@@ -26,8 +33,14 @@ from schemas.headers import (
 )
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import dlq_topic, ledger_topic, receipts_topic
-from stream_apps.engine.records import Consumed, Produced
+from schemas.topics import (
+    MAX_DERIVED_BYTES,
+    MAX_SOURCE_BYTES,
+    dlq_topic,
+    ledger_topic,
+    receipts_topic,
+)
+from stream_apps.engine.records import Consumed, Produced, bytes_of
 from stream_apps.router.ledger import Account, AccountKey, Book, Place, Standing
 from stream_apps.router.refusals import TOO_LARGE, Refused
 
@@ -41,6 +54,15 @@ _MAX_DUE = 1000
 _KEPT_BYTES = 64 * 1024
 _MAX_REASON = 500
 _MAX_ID = 64
+_MAX_REFUSAL_BYTES = 4 * (_MAX_REASON + _MAX_ID) + 128
+"""Of one refusal in a receipt: a sign takes four bytes at most."""
+_MAX_ENTRY_BYTES = MAX_DERIVED_BYTES - _MAX_LISTED * _MAX_REFUSAL_BYTES
+"""A receipt holds less of its account than the entry does: with its refusals it fits, too."""
+_FRAMING_BYTES = 512
+"""Of a record and its batch, and the header that a replay adds."""
+_HEADER_FRAMING_BYTES = 10
+
+log = structlog.get_logger(__name__)
 
 
 class Entry(NamedTuple):
@@ -70,7 +92,7 @@ class Booking:
         self._receipt = catalogue.schema("liaison.ledger.Receipt")
         self._dead_letters: list[Produced] = []
         self._refusals: dict[tuple[Place, AccountKey], list[dict[str, Any]]] = defaultdict(list)
-        self._gaps: set[tuple[Place, AccountKey]] = set()
+        self._at_once: set[tuple[Place, AccountKey]] = set()
 
     def restore(self, place: Place, value: bytes) -> None:
         """Take an account of this lane as the ledger topic has it."""
@@ -80,8 +102,8 @@ class Booking:
             self.book.put(place, Account.from_record(entry))
 
     def repeat(self, entry: Entry) -> None:
-        """The same number with the same bytes: counted, dropped."""
-        self._changed(entry.place, entry.key, entry.record).repeats += 1
+        """The same number with the same bytes, as far as they are remembered: counted, dropped."""
+        self._changed(entry.place, entry.key, entry.record).repeat(entry.sequence)
         self.counts["repeat"] += 1
 
     def accept(self, entry: Entry) -> None:
@@ -99,6 +121,8 @@ class Booking:
 
     def retire(self, place: Place, key: AccountKey, record: Consumed) -> None:
         """Nothing more is accepted in an account; it makes room for another."""
+        if not self.book.account(place, key).retired:
+            self._at_once.add((place, key))
         self.book.retire(place, key)
         self._changed(place, key, record)
         self.counts["retired"] += 1
@@ -131,26 +155,26 @@ class Booking:
             where = (place, account.key)
             refusals = self._refusals.get(where, [])
             waited = now_ms - account.receipted_at >= RECEIPT_INTERVAL_MS
-            if refusals or where in self._gaps or (account.receipt_due and waited):
+            answered = bool(refusals) or where in self._at_once or (account.receipt_due and waited)
+            if answered:
                 account.receipted_at = now_ms
                 account.receipt_due = False
-                if account.key.bureau != _NOBODY:
-                    topic = receipts_topic(account.key.bureau)
-                    out += [
-                        self._of(topic, _receipt_key(place, account.key), self._receipt, receipt)
-                        for receipt in _receipts(account, refusals)
-                    ]
-            ledger = ledger_topic(place[0])
-            key, entry = account.key.text(), account.to_record()
-            out.append(self._of(ledger, key, self._entry, entry, place[1]))
+            entry = self._entry_of(place, account)
+            if answered and account.key.bureau != _NOBODY:
+                topic = receipts_topic(account.key.bureau)
+                out += [
+                    self._of(topic, _receipt_key(place, account.key), self._receipt, receipt)
+                    for receipt in _receipts(account, refusals)
+                ]
+            out.append(entry)
         self._refusals.clear()
-        self._gaps.clear()
+        self._at_once.clear()
         return out
 
     def _numbered(self, entry: Entry) -> Account:
         account = self._changed(entry.place, entry.key, entry.record)
         if entry.sequence > account.high + 1:
-            self._gaps.add((entry.place, entry.key))
+            self._at_once.add((entry.place, entry.key))
         return account
 
     def _changed(self, place: Place, key: AccountKey, record: Consumed) -> Account:
@@ -188,6 +212,15 @@ class Booking:
         )  # fmt: skip
         self._dead_letters.append(_dead_letter(dlq_topic(place[0]), record, refusal))
 
+    def _entry_of(self, place: Place, account: Account) -> Produced:
+        ledger, key = ledger_topic(place[0]), account.key.text()
+        while True:
+            entry = self._of(ledger, key, self._entry, account.to_record(), place[1])
+            if bytes_of((entry,)) <= _MAX_ENTRY_BYTES or not account.refused:
+                return entry
+            log.error("router.account-too-large", account=key, bytes=bytes_of((entry,)))
+            account.forget_half()
+
     def _of(
         self,
         topic: str,
@@ -206,8 +239,8 @@ def _receipt_key(place: Place, key: AccountKey) -> str:
 
 
 def _dead_letter(topic: str, record: Consumed, refusal: Refusal) -> Produced:
-    """The refused record byte for byte; of one that no topic takes whole, its beginning."""
-    if refusal.code != TOO_LARGE.code:
+    """The refused record byte for byte; of one that its own topic never takes, its beginning."""
+    if refusal.code != TOO_LARGE.code or _is_replayable(record):
         return Produced(topic, record.key, record.value, refusal_headers(record.headers, refusal))
     value = record.value or b""
     refusal = replace(refusal, bytes=len(value), sha256=hashlib.sha256(value).hexdigest())
@@ -217,6 +250,17 @@ def _dead_letter(topic: str, record: Consumed, refusal: Refusal) -> Produced:
         topic, (record.key or b"")[:_KEPT_BYTES], value[:_KEPT_BYTES],
         refusal_headers(kept, refusal),
     )  # fmt: skip
+
+
+def _is_replayable(record: Consumed) -> bool:
+    """Whether a source topic takes the record by itself, with all that Kafka adds: so does a queue.
+
+    A compressed batch may hold records that are too large by their headers' number alone.
+    """
+    size = _FRAMING_BYTES + len(record.key or b"") + len(record.value or b"")
+    for name, content in record.headers or ():
+        size += len(name.encode()) + len(content or b"") + _HEADER_FRAMING_BYTES
+    return size <= MAX_SOURCE_BYTES
 
 
 def _receipts(account: Account, refusals: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -230,9 +274,11 @@ def _receipts(account: Account, refusals: list[dict[str, Any]]) -> Iterator[dict
             "quarantined": account.quarantined,
             "missing": account.missing_count(),
             "repeats": account.repeats,
+            "repeats_unchecked": account.repeats_unchecked,
             "refused": [item._asdict() for item in account.refused],
             "forgotten_until": account.forgotten_until,
             "missing_ranges": [{"first": f, "last": e} for f, e in account.missing[:_MAX_LISTED]],
             "refusals": refusals[start : start + _MAX_LISTED],
             "recorded_at": account.recorded_at,
+            "retired": account.retired,
         }

@@ -6,11 +6,12 @@ twice) is counted in the key's `unattributed` account, which has no numbers and 
 refusals, a replay that is refused again counts again.
 
 An account is bounded: gaps beyond :data:`MAX_GAPS` are not opened, the oldest refused ranges beyond
-their bounds are forgotten, and a replay of a number that lies below those is refused, since nobody
-can tell any more whether it was accepted since. So is the number of accounts that a bureau has: no
-account is ever forgotten, since that would let everything in it be booked anew, and so none is
-opened beyond :data:`MAX_ACCOUNTS`. One that is retired makes room for another: it stays, numbers in
-it are booked as before, but all of them are refused.
+their bounds are forgotten after each change, and a replay of a number that lies below those is
+refused, since nobody can tell any more whether it was accepted since. So is the number of accounts
+that a bureau has: none is ever forgotten, since that would let everything in it be booked anew, and
+so none is opened beyond :data:`MAX_ACCOUNTS`. One that is retired makes room for another: it stays,
+numbers in it are booked as before, but all of them are refused. Other bytes under a number are seen
+while it is among the last ones booked; later it is a repeat like any, but counted apart.
 
 Pure: a :class:`Book` holds accounts, changes copies of those that a batch touches, and either keeps
 the copies (commit) or forgets them (abort).
@@ -107,12 +108,16 @@ class Account:
     rejected: int = 0
     quarantined: int = 0
     repeats: int = 0
+    repeats_unchecked: int = 0
     tail: dict[int, int] = field(default_factory=dict)
     recorded_at: int = 0
     receipted_at: int = 0
     receipt_due: bool = False
     forgotten_until: int = 0
     retired: bool = False
+
+    def __post_init__(self) -> None:
+        self._forget_beyond_bounds()
 
     def standing(self, sequence: int, crc: int, *, replay: bool = False) -> Standing:
         """What booking this number would mean."""
@@ -131,7 +136,7 @@ class Account:
             return Standing.REUSED
         if not replay:
             return Standing.REPEAT
-        if any(r.first <= sequence <= r.last for r in self.refused):
+        if self._refused_at(sequence) is not None:
             return Standing.REPLAYED
         return Standing.FORGOTTEN if sequence <= self.forgotten_until else Standing.REPEAT
 
@@ -139,6 +144,13 @@ class Account:
         """The missing range that holds a number; ranges are kept in their order."""
         at = bisect_right(self.missing, (sequence, self.high)) - 1
         return self.missing[at] if at >= 0 and sequence <= self.missing[at][1] else None
+
+    def _refused_at(self, sequence: int) -> int | None:
+        """Where the refused range of a number stands; they are kept by age, the oldest first."""
+        for at, (first, last, _, _) in enumerate(self.refused):
+            if first <= sequence <= last:
+                return at
+        return None
 
     def accept(self, sequence: int, crc: int, standing: Standing) -> None:
         self._place(sequence, crc, standing)
@@ -154,14 +166,29 @@ class Account:
             refused[-1] = refused[-1]._replace(last=sequence)
         else:
             refused.append(RefusedRange(sequence, sequence, disposition.value, code))
-            self._forget_refused(disposition.value)
+            self._forget_beyond_bounds()
 
-    def _forget_refused(self, disposition: str) -> None:
-        """Forget the oldest range of a disposition that has too many; its numbers stay booked."""
-        like = [item for item in self.refused if item.disposition == disposition]
-        if len(like) > _MAX_REFUSED_RANGES[disposition]:
-            self.refused.remove(like[0])
-            self.forgotten_until = max(self.forgotten_until, like[0].last)
+    def repeat(self, sequence: int) -> None:
+        self.repeats += 1
+        self.repeats_unchecked += sequence not in self.tail
+
+    def forget_half(self) -> None:
+        """Forget the older half of the refused ranges."""
+        self._forget(set(range((len(self.refused) + 1) // 2)))
+
+    def _forget_beyond_bounds(self) -> None:
+        if len(self.refused) <= min(_MAX_REFUSED_RANGES.values()):
+            return
+        for disposition, most in _MAX_REFUSED_RANGES.items():
+            like = [at for at, item in enumerate(self.refused) if item.disposition == disposition]
+            if len(like) > most:
+                self._forget(set(like[:-most]))
+
+    def _forget(self, gone: set[int]) -> None:
+        """Forget refused ranges by where they stand; their numbers stay booked."""
+        last = max(self.refused[at].last for at in gone)
+        self.forgotten_until = max(self.forgotten_until, last)
+        self.refused = [item for at, item in enumerate(self.refused) if at not in gone]
 
     def missing_count(self) -> int:
         return sum(last - first + 1 for first, last in self.missing)
@@ -187,17 +214,13 @@ class Account:
             del self.tail[next(iter(self.tail))]
 
     def _unrefuse(self, sequence: int) -> None:
-        kept: list[RefusedRange] = []
-        for item in self.refused:
-            if item.first <= sequence <= item.last:
-                self._count_refused(Disposition(item.disposition), -1)
-                kept += [
-                    item._replace(first=first, last=last)
-                    for first, last in _without([(item.first, item.last)], sequence)
-                ]
-            else:
-                kept.append(item)
-        self.refused = kept
+        at = self._refused_at(sequence)
+        assert at is not None
+        item = self.refused[at]
+        self._count_refused(Disposition(item.disposition), -1)
+        left = _without([(item.first, item.last)], sequence)
+        self.refused[at : at + 1] = [item._replace(first=a, last=b) for a, b in left]
+        self._forget_beyond_bounds()
 
     def _count_refused(self, disposition: Disposition, change: int) -> None:
         if disposition is Disposition.REJECTED:
@@ -222,6 +245,7 @@ class Account:
             "receipt_due": self.receipt_due,
             "forgotten_until": self.forgotten_until,
             "retired": self.retired,
+            "repeats_unchecked": self.repeats_unchecked,
         }
 
     @classmethod
@@ -246,6 +270,7 @@ class Account:
             receipt_due=record["receipt_due"],
             forgotten_until=record["forgotten_until"],
             retired=record["retired"],
+            repeats_unchecked=record["repeats_unchecked"],
         )
 
 

@@ -105,12 +105,14 @@ TOO_MANY_ACCOUNTS = _quarantined(
 ACCOUNT_RETIRED = _rejected(
     "account-retired",
     "The account was retired by `liaison ledger retire`.",
-    "Begin a new epoch, or a new outbox; publish anew.",
+    "Start the sender again: it reconciles with its receipts and begins a new epoch (another "
+    "client: set one). Publish anew what was refused; a replay would be refused again.",
 )
 SEQUENCE_REUSED = _quarantined(
     "sequence-reused",
-    "The number was used with other bytes.",
-    "Find out whether two clients share an outbox or one was restored; publish anew.",
+    "The number, one of the account's last 64, was used with other bytes.",
+    "Find out whether two clients share an outbox or one was restored; publish anew. Older numbers "
+    "can't be compared: they are dropped, and `repeats_unchecked` of the receipt counts them.",
 )
 REPLAY_FORGOTTEN = _quarantined(
     "replay-forgotten",

@@ -1,5 +1,7 @@
 """The account: every number booked once, whatever comes in whatever order."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,74 @@ def test_the_sum_holds_after_any_bookings_and_no_number_counts_twice(
     assert account.accepted + account.rejected + account.quarantined == len(booked)
     again = Account.from_record(account.to_record())
     assert again == account
+
+
+@given(
+    st.integers(0, 40),
+    st.lists(st.tuples(st.integers(1, 50), st.sampled_from("arq"), st.booleans()), max_size=80),
+)
+def test_an_account_stays_within_its_bounds_whatever_comes(
+    refused_before: int, steps: list[tuple[int, str, bool]]
+) -> None:
+    most = {Disposition.REJECTED.value: 2, Disposition.QUARANTINED.value: 3}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stream_apps.router.ledger._MAX_REFUSED_RANGES", most)
+        patch.setattr("stream_apps.router.ledger.MAX_GAPS", 4)
+        account = Account(KEY)
+        refused: set[int] = set()
+        before = [(number, "q", False) for number in range(1, refused_before + 1)]
+        for sequence, what, replay in before + steps:
+            standing = account.standing(sequence, 0, replay=replay)
+            if standing not in BOOKABLE:
+                continue
+            refused.discard(sequence)
+            if what == "a":
+                account.accept(sequence, 0, standing)
+            else:
+                disposition = Disposition.REJECTED if what == "r" else Disposition.QUARANTINED
+                account.refuse(sequence, 0, standing, disposition, "code")
+                refused.add(sequence)
+            ranges = Counter(item.disposition for item in account.refused)
+            assert all(ranges[name] <= bound for name, bound in most.items())
+            assert len(account.missing) <= 4
+            assert _sum_holds(account)
+            listed = {n for item in account.refused for n in range(item.first, item.last + 1)}
+            assert listed <= refused
+            assert all(n <= account.forgotten_until for n in refused - listed)
+
+
+def test_replays_that_split_a_refused_range_forget_the_oldest_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = {Disposition.REJECTED.value: 10, Disposition.QUARANTINED.value: 10}
+    monkeypatch.setattr("stream_apps.router.ledger._MAX_REFUSED_RANGES", most)
+    account = Account(KEY)
+    for number in range(1, 101):
+        account.refuse(number, 0, Standing.NEW, Disposition.QUARANTINED, "no-reader")
+    for number in range(2, 100, 2):
+        account.accept(number, 0, account.standing(number, 0, replay=True))
+    assert [(r.first, r.last) for r in account.refused] == [
+        *((number, number) for number in range(81, 99, 2)),
+        (99, 100),
+    ]
+    assert (account.forgotten_until, account.accepted, account.quarantined) == (79, 49, 51)
+    assert account.standing(1, 0, replay=True) is Standing.FORGOTTEN
+    assert account.standing(81, 0, replay=True) is Standing.REPLAYED
+    most[Disposition.QUARANTINED.value] = 4
+    read_back = Account.from_record(account.to_record())
+    assert (len(read_back.refused), read_back.forgotten_until) == (4, 91)
+
+
+def test_other_bytes_are_seen_among_the_last_numbers_and_older_repeats_are_counted_apart() -> None:
+    account = Account(KEY)
+    for number in range(1, 66):
+        account.accept(number, number, Standing.NEW)
+    assert account.standing(2, 999) is Standing.REUSED
+    assert account.standing(1, 999) is Standing.REPEAT
+    account.repeat(1)
+    account.repeat(2)
+    assert (account.repeats, account.repeats_unchecked) == (2, 1)
+    assert Account.from_record(account.to_record()) == account
 
 
 def test_same_number_same_bytes_is_a_repeat_and_other_bytes_are_reused() -> None:
