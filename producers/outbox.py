@@ -34,6 +34,7 @@ from producers.account import (
     Restamp,
     receipt_key,
 )
+from producers.epochs import Retired, first_to_move, forget_refused, move
 from producers.numbering import Batch, Known, number
 from producers.storage import FileLock, connect, connect_read_only, storage_error, transaction
 from schemas.clock import Clock
@@ -166,36 +167,24 @@ class Outbox:
             self._confirmed = True
             self._load()
 
-    def begin_new_epoch(self, lane: LaneKey, restamp: Restamp) -> Account:
-        """Give the lane a new epoch; unconfirmed records move into it, numbered from 1."""
+    def begin_new_epoch(
+        self, lane: LaneKey, restamp: Restamp, retired: Retired | None = None
+    ) -> Account:
+        """Give the lane a new epoch; what `producers.epochs` names moves into it, from 1 on."""
         with self._lock, self._reloading():
             old = self._current[lane]
-            start = old.unconfirmed_from or old.next_sequence
             epoch = self._new_epoch()
             with transaction(self._db, self.path):
+                first = first_to_move(self._db, old, retired)
                 self._db.execute(
                     "UPDATE accounts SET current = 0, unconfirmed_from = NULL, next_sequence = ? "
                     "WHERE id = ?",
-                    (start, old.row),
+                    (first, old.row),
                 )
-                row = self._insert_account(lane, epoch, old.next_sequence - start + 1)
-                moved = self._db.execute(
-                    "SELECT value, sequence - ?, id FROM pending "
-                    "WHERE account = ? AND sequence >= ? ORDER BY sequence",
-                    (start - 1, old.row, start),
-                ).fetchall()
-                self._db.executemany(
-                    "UPDATE pending SET account = ?, sequence = ?, value = ? WHERE id = ?",
-                    [
-                        (row, number, restamp(value, epoch, number), pending_id)
-                        for value, number, pending_id in moved
-                    ],
-                )
-                self._db.execute(
-                    "UPDATE receipts SET account = ?, sequence = sequence - ? "
-                    "WHERE account = ? AND sequence >= ?",
-                    (row, start - 1, old.row, start),
-                )
+                row = self._insert_account(lane, epoch, old.next_sequence - first + 1)
+                move(self._db, old, first, row, epoch, restamp)
+                if retired is not None:
+                    forget_refused(self._db, old, retired)
             self._load()
             return self._current[lane]
 

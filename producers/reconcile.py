@@ -1,4 +1,4 @@
-"""Finds out whether an outbox came back from a backup, by asking its receipts.
+"""Finds out whether an outbox came back from a backup or lost its account, by asking its receipts.
 
 The ledger books every number that reached the router, and a bureau's receipts tell it how high its
 own accounts stand, at most 10 s late; the ledger itself, with everybody's accounts, is no bureau's
@@ -8,10 +8,16 @@ Records numbered since the file was opened move into it, for their old numbers n
 Records that were pending in the backup stay as they are: they may have been sent, and only under
 their own number does the router know them again.
 
-What receipts can't tell: numbers that were sent and not yet booked or receipted, for instance
-while the router is down. The router quarantines a number with other bytes as `sequence-reused`, so
-that is seen. And if a backup was taken of records not yet confirmed, sent since and restored, they
-are sent once more under a new number: rather twice than not at all.
+An account that its receipts call retired accepts nothing more: it begins a new epoch too, and what
+waits goes out in that. What it refused must be published anew; a sender that runs meanwhile finds
+out when it is started again.
+
+What receipts can't tell: numbers that were sent and not yet booked or receipted, for instance while
+the router is down. Such a number is then used twice. The router sees that only while the number is
+among the last 64 that it booked in the account: it quarantines what comes second as
+`sequence-reused`. Behind them it takes it for a repeat and drops it, and nothing but the receipt's
+`repeats_unchecked` tells so. And if a backup was taken of records not yet confirmed, sent since and
+restored, they are sent once more under a new number: rather twice than not at all.
 """
 
 from __future__ import annotations
@@ -19,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from typing import NamedTuple
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -31,6 +38,7 @@ from confluent_kafka import (
 
 from producers.account import Account
 from producers.encoding import restamp
+from producers.epochs import Retired
 from producers.outbox import Outbox
 from producers.stream import quiet_logger
 from schemas import wire
@@ -43,6 +51,8 @@ from schemas.topics import receipts_topic
 __all__ = ["reconcile_with_receipts"]
 
 _GROUP = "liaison-outbox"
+_ACCOUNT_RETIRED = "account-retired"
+"""The router's code for what came in a retired account."""
 _TIMEOUT_S = 60.0
 _POLL_RECORDS = 1000
 _POLL_S = 0.5
@@ -60,7 +70,7 @@ def reconcile_with_receipts(
     *,
     timeout_s: float = _TIMEOUT_S,
 ) -> list[Account]:
-    """Begin a new epoch for each account that its receipts are ahead of, and confirm the rest.
+    """Begin a new epoch for each account that is retired or behind its receipts; confirm the rest.
 
     Returns the accounts begun. Call it before a `Sender` starts, or give it to one; it gives up
     within about a second of `is_stopping` turning true.
@@ -71,7 +81,7 @@ def reconcile_with_receipts(
     """
     accounts = {_key(account): account for account in outbox.accounts()}
     bureaus = {account.lane.bureau for account in accounts.values()}
-    highs: dict[str, int] = {}
+    told: dict[str, _Told] = {}
     if accounts:
         deadline = Deadline.after(clock, timeout_s)
         topics = [receipts_topic(bureau) for bureau in sorted(bureaus)]
@@ -79,11 +89,13 @@ def reconcile_with_receipts(
             key = (message.key() or b"").decode("utf-8", "replace")
             value = message.value()
             if key in accounts and value is not None:
-                highs[key] = _high(ids, value)
+                told[key] = _told(ids, value)
     begun = []
     for key, account in accounts.items():
-        if highs.get(key, 0) >= (account.unconfirmed_from or account.next_sequence):
-            begun.append(outbox.begin_new_epoch(account.lane, partial(restamp, ids.by_id)))
+        high, retired = told.get(key, _Told(0, None))
+        if retired or high >= (account.unconfirmed_from or account.next_sequence):
+            again = partial(restamp, ids.by_id)
+            begun.append(outbox.begin_new_epoch(account.lane, again, retired))
     outbox.confirm()
     return begun
 
@@ -92,7 +104,14 @@ def _key(account: Account) -> str:
     return f"{'/'.join(account.lane)}/{account.epoch}"
 
 
-def _high(ids: SchemaIds, value: bytes) -> int:
+class _Told(NamedTuple):
+    """What an account's newest receipt says."""
+
+    high: int
+    retired: Retired | None
+
+
+def _told(ids: SchemaIds, value: bytes) -> _Told:
     schema_id = wire.schema_id_of(value)
     schema = ids.by_id.get(schema_id)
     if schema is None:
@@ -100,7 +119,12 @@ def _high(ids: SchemaIds, value: bytes) -> int:
             f"a receipt has schema id {schema_id}, which the registry's ids do not name: "
             "is it the registry that the router uses?"
         )
-    return int(wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)["high"])
+    receipt = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
+    high = int(receipt["high"])
+    if not receipt.get("retired"):  # an earlier version's receipt does not say
+        return _Told(high, None)
+    refused = [item for item in receipt["refused"] if item["code"] == _ACCOUNT_RETIRED]
+    return _Told(high, Retired(high, tuple((item["first"], item["last"]) for item in refused)))
 
 
 def _records(

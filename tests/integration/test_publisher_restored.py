@@ -24,7 +24,7 @@ pytestmark = pytest.mark.stack
 
 CLOCK = SystemClock()
 RECEIPT = CATALOGUE.schema("liaison.ledger.Receipt")
-Book = Callable[[Receipt, int], None]
+Book = Callable[..., None]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def book(stack: Any) -> Iterator[Book]:
     producer = Producer(stack.kafka.producer_config())
     written: list[tuple[str, str]] = []
 
-    def write(receipt: Receipt, high: int) -> None:
+    def write(receipt: Receipt, high: int, **told: Any) -> None:
         key = f"{receipt.bureau}/{receipt.system}/{receipt.lane}/{receipt.epoch}"
         entry = {
             **{name: getattr(receipt, name) for name in ("bureau", "system", "lane", "epoch")},
@@ -46,6 +46,7 @@ def book(stack: Any) -> Iterator[Book]:
             "missing_ranges": [],
             "refusals": [],
             "recorded_at": 0,
+            **told,
         }
         value = wire.frame(IDS.id_of(RECEIPT), wire.encode(RECEIPT.plain, entry))
         topic = receipts_topic(receipt.bureau)
@@ -121,6 +122,27 @@ def test_a_restored_file_sends_nothing_under_a_number_that_was_given_before(
     old, new = first[0].epoch, moved.epoch
     assert set(given) == {(old, 1), (old, 2), (old, 3), (old, 4), (new, 1), (new, 2)}
     assert {len(values) for values in given.values()} == {1}
+
+
+def test_an_outbox_whose_account_was_retired_goes_on_in_a_new_epoch(
+    stack: Any, book: Book, tmp_path: Path
+) -> None:
+    topic = make_topic(stack.kafka)
+    with Outbox(tmp_path / "o", CLOCK) as outbox, Sender(outbox, stack.kafka, CLOCK) as sender:
+        accepted, refused = publish(outbox, 1, topic), publish(outbox, 2, topic)
+        assert sender.drain(Deadline.after(CLOCK, 60)) == 0
+    why = {"first": 2, "last": 2, "disposition": "rejected", "code": "account-retired"}
+    book(refused, 2, retired=True, refused=[why])
+    with Outbox(tmp_path / "o", CLOCK) as outbox:
+        assert publish(outbox, 2, topic) == refused, "nobody has looked yet"
+        waits = publish(outbox, 3, topic)
+        (epoch,) = reconcile(outbox, stack.kafka)
+        assert reconcile(outbox, stack.kafka) == []
+        assert publish(outbox, 1, topic) == accepted
+        moved, anew = publish(outbox, 3, topic), publish(outbox, 2, topic)
+    assert waits.epoch == accepted.epoch != epoch
+    assert (moved.epoch, moved.sequence) == (epoch, 1)
+    assert (anew.epoch, anew.sequence) == (epoch, 2)
 
 
 def test_without_a_broker_the_receipts_are_unread_and_nothing_is_sent(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from producers import AccountCount, Outbox, Receipt, read_accounts
 from producers.account import Account, LaneKey, Pending, receipt_key
+from producers.epochs import Retired
 from producers.numbering import Known, number
 from producers.outbox import RECEIPTS_KEPT_MS
 from schemas.clock import ManualClock
@@ -263,6 +264,51 @@ def test_once_confirmed_nothing_is_moved(tmp_path: Path) -> None:
         new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: value)
         assert new.next_sequence == 1
         assert [record.sequence for record in waiting(outbox)] == [1, 2, 3]
+
+
+def test_of_a_retired_account_what_was_never_booked_moves_and_what_it_refused_is_taken_anew(
+    tmp_path: Path,
+) -> None:
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(n) for n in range(1, 7)])
+        outbox.confirm()
+        rows = [record.row for record in waiting(outbox)]
+        outbox.remove([(rows[0], rows[1])])
+        (old,) = outbox.accounts()
+        # Of 1 to 4, which were booked, 2 and 3 were refused; for 3 no acknowledgement came.
+        retired = Retired(4, ((2, 3),))
+        new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: b"%d" % n, retired)
+        assert [(r.account.epoch, r.sequence) for r in waiting(outbox)] == [
+            (old.epoch, 3),
+            (old.epoch, 4),
+            (new.epoch, 1),
+            (new.epoch, 2),
+        ]
+        assert [record.value for record in waiting(outbox)[2:]] == [b"1", b"2"]
+        assert outbox.sent_counts() == [
+            AccountCount(*LANE, old.epoch, 4, 2),
+            AccountCount(*LANE, new.epoch, 2, 2),
+        ]
+        again = outbox.accept([draft(n) for n in range(1, 7)])
+        assert [(r.epoch, r.sequence) for r in again] == [
+            (old.epoch, 1),
+            (new.epoch, 3),
+            (new.epoch, 4),
+            (old.epoch, 4),
+            (new.epoch, 1),
+            (new.epoch, 2),
+        ]
+
+
+def test_what_was_sent_of_a_retired_account_leaves_no_gap_in_the_next(tmp_path: Path) -> None:
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(n) for n in range(1, 6)])
+        outbox.confirm()
+        rows = [record.row for record in waiting(outbox)]
+        outbox.remove([(rows[0], rows[0]), (rows[3], rows[3])])  # 4 was sent and is not booked yet
+        new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: value, Retired(1, ()))
+        assert [r.sequence for r in waiting(outbox)] == [2, 3, 1]
+        assert new.next_sequence == 2
 
 
 events = st.tuples(st.integers(0, 12), st.sampled_from(["FR", "DE"]), st.sampled_from("ab"))
