@@ -1,11 +1,13 @@
-"""Small files that are replaced whole: who reads one sees the old or the new."""
+"""Files and folders of ours: small files are replaced whole, folders are for their owner alone."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["replace_file"]
+__all__ = ["private_folder", "replace_file"]
+
+_OF_OTHERS = 0o077
 
 
 def replace_file(path: Path, content: bytes, *, mode: int) -> None:
@@ -15,3 +17,17 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
     new.replace(path)
+
+
+def private_folder(path: Path) -> Path:
+    """A folder that its owner alone can enter; made if it is not there, with those above it.
+
+    One that is there and belongs to this user is closed to others; what belongs to somebody else (a
+    mounted volume) stays as it was given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & _OF_OTHERS:
+        path.chmod(found.st_mode & 0o7777 & ~_OF_OTHERS)
+    return path

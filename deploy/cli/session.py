@@ -5,6 +5,7 @@ Settings are read when the first command asks, so that `--help` needs none.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from schemas.registry import SchemaIds
 
-__all__ = ["Session", "session_of"]
+__all__ = ["Session", "command_line", "session_of"]
 
 
 @dataclass(slots=True)
@@ -63,9 +64,14 @@ class Session:
     @property
     def outbox_folder(self) -> Path:
         """Where the outboxes of this command lie; made if missing, for its owner alone."""
-        folder = self.settings.data_dir / "outbox"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        from deploy.embedded import DataDirectory
+
+        return DataDirectory(self.settings.data_dir).folder("outbox")
+
+
+def command_line(data_dir: Path, *words: str) -> str:
+    """A command as one writes it in another terminal, over the stack of this data directory."""
+    return shlex.join(["liaison", "--data-dir", str(data_dir), *words])
 
 
 def session_of(context: typer.Context) -> Session:

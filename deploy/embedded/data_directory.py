@@ -1,10 +1,10 @@
 """The one folder that holds an embedded stack's state, and who may use it.
 
 Invariants: one process at a time owns the folder (an exclusive lock that the kernel drops when that
-process ends in whatever way); `clickhouse-passwords.json` is for the folder's owner alone;
-`addresses.json` stands there only while the stack is up and tells
-other terminals where it is; `ports.json` outlives a stop, so that the next start can take the same
-ports. Both are replaced by rename, never written in place.
+process ends in whatever way); it, and each part's folder in it, is for its owner alone, since what
+the servers keep there are the events themselves; `addresses.json` stands there only while the
+stack is up and tells other terminals where it is; `ports.json` outlives a stop, so that the next
+start can take the same ports. Both are replaced by rename, never written in place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from deploy.files import replace_file
+from deploy.files import private_folder, replace_file
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError
@@ -33,6 +33,13 @@ __all__ = ["Addresses", "DataDirectory"]
 _UNFIT = re.compile(r"[:;,$\\{}\"'\x00-\x1f]")
 _GLANCE_S = 0.5
 _PASSWORDS = "clickhouse-passwords.json"
+# What Liaison keeps in a data directory, without the endings of names.
+_OURS = frozenset(
+    {
+        "addresses", "clickhouse", "clickhouse-passwords", "kafka", "lock", "logs", "outbox",
+        "ports", "ready", "registry", "surge", "un-list",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +82,12 @@ class DataDirectory:
         return self.path / "logs"
 
     def folder(self, name: str) -> Path:
-        """A folder for one part's state, made if it is not there."""
-        folder = self.path / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        """A folder for one part's state, for its owner alone; made if it is not there."""
+        try:
+            self._close_to_others()
+            return private_folder(self.path / name)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def __enter__(self) -> DataDirectory:
         self.acquire()
@@ -102,14 +111,11 @@ class DataDirectory:
                 code="bad-data-directory",
             )
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._close_to_others()
+            private_folder(self.logs)
+            fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot write to the data directory {self.path} ({error.strerror}): "
-                "make it writable or choose another",
-                code="bad-data-directory",
-            ) from error
+            raise self._unusable(error) from error
         # A reader that glances at the lock holds it for an instant: that is no owner.
         deadline = Deadline.after(self._clock, _GLANCE_S)
         while not _try_lock(fd, fcntl.LOCK_EX):
@@ -182,7 +188,7 @@ class DataDirectory:
         known = self._clickhouse_passwords()
         made = {role: known.get(role) or secrets.token_urlsafe(32) for role in ROLES}
         if made != known:
-            self._replace(_PASSWORDS, made, mode=0o600)
+            self._replace(_PASSWORDS, made)
         return made
 
     def _clickhouse_passwords(self) -> dict[str, str]:
@@ -209,6 +215,22 @@ class DataDirectory:
     def remember_ports(self, ports: Mapping[str, int]) -> None:
         self._replace("ports.json", dict(ports))
 
+    def _unusable(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(
+            f"cannot write to the data directory {self.path} ({error.strerror}): "
+            "make it writable or choose another",
+            code="bad-data-directory",
+        )
+
+    def _close_to_others(self) -> None:
+        """A folder that holds foreign things too (somebody's home, /tmp) is not ours to close."""
+        try:
+            names = {entry.name.partition(".")[0] for entry in self.path.iterdir()}
+        except FileNotFoundError:
+            names = set()
+        if names <= _OURS:
+            private_folder(self.path)
+
     def _read(self, name: str) -> dict[str, object]:
         try:
             found = json.loads((self.path / name).read_text("utf-8"))
@@ -216,9 +238,9 @@ class DataDirectory:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _replace(self, name: str, value: Mapping[str, object], mode: int = 0o666) -> None:
+    def _replace(self, name: str, value: Mapping[str, object]) -> None:
         content = json.dumps(value, indent=2) + "\n"
-        replace_file(self.path / name, content.encode(), mode=mode)
+        replace_file(self.path / name, content.encode(), mode=0o600)
 
 
 def _try_lock(fd: int, kind: int) -> bool:

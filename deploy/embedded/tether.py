@@ -3,8 +3,9 @@
 Started by file path, as `python -I -S tether.py SUPERVISOR_PID PROGRAM ARGUMENT…`; it asks the
 kernel for SIGKILL on its parent's death (Linux) and becomes PROGRAM, so the process id stays. The
 kernel's "parent" is the *thread* that forked: whoever uses this must start children from a thread
-that lives as long as they do. A child's own children are not tethered. Imports nothing of the
-project: it runs once a child and must be quick. Elsewhere than on Linux it only starts the program.
+that lives as long as they do. A child's own children are not tethered. What the program writes is
+for its owner alone: servers keep events. Imports nothing of the project: it runs once a child and
+must be quick. Elsewhere than on Linux it only sets the mask and starts the program.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _CANNOT_START = 127
+_FOR_ITS_OWNER_ALONE = 0o077
 
 
 def tethered(argv: tuple[str, ...]) -> list[str]:
@@ -30,6 +32,7 @@ def _main() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != supervisor:  # it died before we had asked
             os._exit(_CANNOT_START)
+    os.umask(_FOR_ITS_OWNER_ALONE)
     # Python ignores SIGPIPE, and what is ignored stays so through exec.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,46 @@ def test_passwords_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be read: remove it") as refused:
         directory.clickhouse_password("auditor")
     assert refused.value.code == "no-passwords"
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())}
+
+
+def test_nobody_but_its_owner_can_look_into_it(tmp_path: Path) -> None:
+    data = tmp_path / "d"
+    with DataDirectory(data) as directory:
+        directory.folder("kafka")
+        directory.publish(ADDRESSES)
+        directory.remember_ports({"kafka": 19092})
+        assert modes(data) == {
+            "d": 0o700, "logs": 0o700, "kafka": 0o700,
+            "lock": 0o600, "addresses.json": 0o600, "ports.json": 0o600,
+        }  # fmt: skip
+
+
+def test_one_that_was_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
+    data = tmp_path / "d"
+    for folder in (data, data / "kafka"):
+        folder.mkdir()
+        folder.chmod(0o755)
+    (data / "un-list.sqlite-wal").touch()
+    DataDirectory(data).folder("kafka")
+    assert modes(data)["d"] == modes(data)["kafka"] == 0o700
+
+
+def test_a_folder_that_holds_foreign_things_stays_open_and_what_is_ours_in_it_does_not(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o755)
+    (home / "thesis.tex").touch()
+    with DataDirectory(home) as directory:
+        directory.folder("outbox")
+        kept = modes(home)
+    assert kept.pop("thesis.tex")
+    assert kept == {"home": 0o755, "logs": 0o700, "outbox": 0o700, "lock": 0o600}
 
 
 def test_ports_are_remembered_over_a_restart(tmp_path: Path) -> None:
