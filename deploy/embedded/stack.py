@@ -201,12 +201,17 @@ class EmbeddedStack:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, SIGTERM and SIGHUP act as Ctrl-C does. For the main thread of a command."""
+    """Within, SIGTERM and SIGHUP act as Ctrl-C does. For the main thread of a command.
+
+    A SIGHUP that is ignored (`nohup`) stays so: it was meant to outlive its terminal.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = [signal.SIGTERM] + ([signal.SIGHUP] if sys.platform != "win32" else [])
+    numbers = [signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

@@ -5,7 +5,9 @@ the kernel ends them all if this process dies in whatever way; a child that ends
 with its reason and started again, after a pause that doubles up to a cap; one that never became
 ready is started `start_attempts` times, then `wait_ready` raises; `stop` ends the children in the
 reverse order of their adding, first by SIGTERM, after each one's own deadline by SIGKILL, and comes
-back with none running. A log past `max_log_bytes` is set aside as `.1` and emptied.
+back with none running. A log past `max_log_bytes` is set aside as `.1` and emptied. No child ends
+because something could not be written or told: an event whose listener can't write is lost, a log
+that can't be set aside is tried again, and so is a start that the system refuses.
 The thread owns all state of children; others only add, ask, and wait. If the thread itself fails,
 it kills the children and whoever waits gets its error.
 """
@@ -218,11 +220,15 @@ class Supervisor:
 
     def _start(self, kept: _Kept) -> None:
         child = kept.child
-        child.prepare()
-        child.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with child.log_path.open("ab") as log:
-            kept.log_start = log.tell()
-            kept.process = self._spawn(child, log)
+        try:
+            child.prepare()
+            child.log_path.parent.mkdir(parents=True, exist_ok=True)
+            with child.log_path.open("ab") as log:
+                kept.log_start = log.tell()
+                kept.process = self._spawn(child, log)
+        except OSError as error:  # a full disk, no process or file left to have
+            self._died(kept, f"{child.name} could not be started ({error})")
+            return
         kept.phase = _Phase.STARTING
         kept.probe = None
         kept.deadline = Deadline.after(self._clock, child.ready_timeout_s)
@@ -283,12 +289,27 @@ class Supervisor:
             kept.phase = _Phase.DONE
             self._tell(kept, EventKind.STOPPED, f"{child.name} stopped", pid=pid, code=code)
             return
-        kept.deaths += 1
-        kept.deaths_in_a_row = 1 if settled else kept.deaths_in_a_row + 1
+        if settled:
+            kept.deaths_in_a_row = 0
         line = last_telling_line(child.log_path, since=kept.log_start)
         said = f"; its last words: {line}" if line else "; it left no word in its log"
         reason = child.explain()
         what = f"{child.name} {describe_exit(code)}{f': {reason}' if reason else ''}{said}"
+        self._died(kept, what, pid=pid, code=code, line=line)
+
+    def _died(
+        self,
+        kept: _Kept,
+        what: str,
+        *,
+        pid: int | None = None,
+        code: int | None = None,
+        line: str = "",
+    ) -> None:
+        """It is not running, and nobody asked for that: start it again, or give it up."""
+        child = kept.child
+        kept.deaths += 1
+        kept.deaths_in_a_row += 1
         if not kept.was_ready and kept.deaths >= child.start_attempts:
             kept.phase = _Phase.DONE
             self._fail(kept, f"{what} (tried {kept.deaths} times; log: {child.log_path})", code)
@@ -343,11 +364,12 @@ class Supervisor:
         self._next_log_check_s = now_s + _LOG_CHECK_S
         for one in kept:
             path = one.child.log_path
-            if path.exists() and path.stat().st_size > self._max_log_bytes:
-                # The child holds the file open for appending, so it is emptied, not renamed.
-                shutil.copyfile(path, path.with_name(path.name + ".1"))
-                os.truncate(path, 0)
-                one.log_start = 0
+            with suppress(OSError):  # a full disk is no reason to end anything
+                if path.exists() and path.stat().st_size > self._max_log_bytes:
+                    # The child holds the file open for appending, so it is emptied, not renamed.
+                    shutil.copyfile(path, path.with_name(path.name + ".1"))
+                    os.truncate(path, 0)
+                    one.log_start = 0
 
     def _tell(
         self,
@@ -361,9 +383,9 @@ class Supervisor:
     ) -> None:
         if pid is None and kept.process is not None:
             pid = kept.process.pid
-        self._on_event(
-            SupervisorEvent(kind, kept.child.name, message, pid, code, line, kept.deaths)
-        )
+        event = SupervisorEvent(kind, kept.child.name, message, pid, code, line, kept.deaths)
+        with suppress(OSError, ValueError):  # ValueError: what it writes to is closed
+            self._on_event(event)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

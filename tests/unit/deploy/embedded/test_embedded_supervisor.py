@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -265,6 +266,61 @@ def test_a_log_past_its_bound_is_set_aside_and_emptied(tmp_path: Path) -> None:
     assert log.stat().st_size < 400 * 1001
 
 
+def test_what_a_child_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    code = f"import os\nopen({str(file)!r}, 'w')\nos.mkdir({str(folder)!r})\n{SLEEP}"
+    with _supervisor(Events()) as supervisor:
+        supervisor.add(_python(tmp_path, code, ready=_is_up(tmp_path)))
+        supervisor.wait_ready()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file, folder)] == [0o600, 0o700]
+
+
+def test_a_listener_that_cannot_write_ends_nobody(tmp_path: Path) -> None:
+    told = []
+
+    def reader_has_gone(event: SupervisorEvent) -> None:
+        told.append(event.kind)
+        raise BrokenPipeError
+
+    with Supervisor(on_event=reader_has_gone, policy=QUICK) as supervisor:
+        supervisor.add(_python(tmp_path, SLEEP, ready=_is_up(tmp_path)))
+        supervisor.wait_ready()
+        assert supervisor.pids()
+    assert told == [EventKind.STARTED, EventKind.READY, EventKind.STOPPED]
+
+
+def test_a_log_that_cannot_be_set_aside_ends_nobody(tmp_path: Path) -> None:
+    (tmp_path / "part.log.1").mkdir()  # what can't be written to
+    later = tmp_path / "later.log.1"
+    code = f"print('x' * 1000, flush=True)\n{SLEEP}"
+    with _supervisor(Events(), max_log_bytes=100) as supervisor:
+        supervisor.add(_python(tmp_path, code), _python(tmp_path, code, name="later"))
+        deadline = Deadline.after(SystemClock(), PATIENCE_S)
+        while not later.exists() and not deadline.expired():
+            SystemClock().sleep(0.05)
+        assert later.exists(), "whose turn comes after it"
+        supervisor.wait(0)
+        assert len(supervisor.pids()) == 2
+
+
+def test_a_start_that_the_system_refuses_is_tried_again(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.write_text("in the way of a folder")
+    told = []
+
+    def make_way(event: SupervisorEvent) -> None:
+        told.append(event)
+        if event.kind is EventKind.DIED:
+            logs.unlink()
+
+    with Supervisor(on_event=make_way, policy=QUICK) as supervisor:
+        supervisor.add(_python(logs, SLEEP, ready=_is_up(logs)))
+        supervisor.wait_ready()
+    died = told[0]
+    assert died.message.startswith("part could not be started ([Errno 17] File exists: ")
+    assert died.message.endswith("starting it again in 0.01 s (death 1)")
+
+
 def test_two_children_of_one_name_are_refused(tmp_path: Path) -> None:
     with _supervisor(Events()) as supervisor, pytest.raises(ConfigurationError, match="two"):
         supervisor.add(_python(tmp_path, SLEEP), _python(tmp_path, SLEEP))
@@ -278,9 +334,12 @@ from pathlib import Path
 from deploy.embedded.child import Child
 from deploy.embedded.stack import interruptible
 from deploy.embedded.supervisor import Supervisor
+def told(event):
+    if event.deaths and event.kind in ("died", "ready"):
+        print(event.child, event.kind, flush=True)
 with interruptible():
     try:
-        with Supervisor() as supervisor:
+        with Supervisor(on_event=told) as supervisor:
             for name in ("one", "two"):
                 argv = (sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)")
                 supervisor.add(Child(name, argv, Path(sys.argv[1]) / "log"))
@@ -307,6 +366,21 @@ def test_no_child_outlives_its_supervisor(tmp_path: Path, end: signal.Signals, c
         process.send_signal(end)
         assert process.wait(PATIENCE_S) == code
     assert all(_gone(pid) for pid in pids)
+
+
+def test_who_is_told_to_outlive_its_terminal_does(tmp_path: Path) -> None:
+    ignoring = f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{SUPERVISE}"  # nohup
+    with subprocess.Popen(
+        [sys.executable, "-c", ignoring, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        pids = [int(word) for word in process.stdout.readline().split()]
+        process.send_signal(signal.SIGHUP)
+        os.kill(pids[0], signal.SIGKILL)
+        assert process.stdout.readline() == "one died\n"
+        assert process.stdout.readline() == "one ready\n", "it goes on"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(
