@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
+
+from deploy.cli.logs import configure_logs
 
 SECRET = "Jean VALJEAN"
 _FAILS = f"""
@@ -60,3 +63,36 @@ def test_a_line_that_can_not_be_written_stops_nobody() -> None:
 def test_without_a_terminal_each_event_is_one_line_of_json() -> None:
     (line,) = logged(tty=False).splitlines()
     assert json.loads(line)["topic"] == "intel.europe"
+
+
+_EVIL = "\x1b[2J\x9b\u202e"
+_LOGS_EVIL = f"""
+import sys
+import structlog
+from deploy.cli.logs import configure_logs
+
+sys.stderr.isatty = lambda: {{tty}}
+configure_logs()
+try:
+    raise KeyError({_EVIL!r} + "\\nfaked line")
+except KeyError:
+    structlog.get_logger().exception("refused", key={_EVIL!r}, headers=[{_EVIL!r}])
+    structlog.get_logger().warning("refused", reason={_EVIL!r} + "\\nfaked line")
+"""
+
+
+@pytest.mark.parametrize("tty", [True, False])
+def test_what_a_sender_wrote_steers_no_terminal(tty: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LOGS_EVIL.format(tty=tty)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)  # the log's own colours
+    assert "refused" in told
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", told)
+    assert "\nfaked line" not in told.replace("KeyError", "")
+
+
+def test_a_level_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="bogus"):
+        configure_logs("bogus")
