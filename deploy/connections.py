@@ -12,7 +12,7 @@ from deploy.settings import Settings
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError
 
-__all__ = ["Connections", "find_connections"]
+__all__ = ["Connections", "find_clickhouse", "find_connections"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,16 @@ class Connections:
             return self.clickhouse_at
         password = self.logins.clickhouse_password(role)
         return replace(self.clickhouse_at, username=role, password=password)
+
+
+def find_clickhouse(settings: Settings, role: str) -> ClickHouseConnection:
+    """ClickHouse alone, for those who need nothing else: they need to name nothing else.
+
+    Raises:
+        ConfigurationError: none is named, and no embedded stack runs.
+    """
+    named = settings.clickhouse.connection
+    return named if named is not None else find_connections(settings).clickhouse_as(role)
 
 
 def find_connections(settings: Settings) -> Connections:

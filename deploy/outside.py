@@ -74,8 +74,8 @@ class KafkaSettings(Section):
 
     bootstrap_servers: str | None = None
     """`host:port`, several with commas between."""
-    options: Mapping[str, str] = Field(default_factory=dict)
-    """librdkafka's own options, by its names."""
+    options: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    """librdkafka's own options, by its names; one of them may be a password."""
     replication_factor: int | None = Field(default=None, ge=1)
     """Of new topics; 1 on the embedded broker and 3 outside unless given."""
     min_insync_replicas: int | None = Field(default=None, ge=1)

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
                 "security is for a broker outside (the embedded one listens on loopback, without "
                 "access rights): set kafka.bootstrap_servers, or leave security out"
             )
+        if self.security.acls and self._broker_protocol == "PLAINTEXT":
+            raise ValueError(
+                "security.acls grants rights to users, and under PLAINTEXT the broker knows none: "
+                "set security.protocol to SASL_SSL, or leave acls out"
+            )
         twice = _WRITTEN_BY_SECURITY & set(self.kafka.options) if self.security.options else set()
         if twice:
             raise ValueError(
@@ -173,6 +178,11 @@ class Settings(BaseSettings):
                 "keep one of them"
             )
         return self
+
+    @property
+    def _broker_protocol(self) -> str:
+        given = self.kafka.options.get("security.protocol", self.security.protocol)
+        return given.upper()
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:

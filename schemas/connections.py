@@ -19,10 +19,12 @@ __all__ = ["ClickHouseConnection", "KafkaConnection", "RegistryConnection"]
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """A Kafka cluster. `options` are librdkafka's own (security.protocol, sasl.*, ssl.*)."""
+    """A Kafka cluster. `options` are librdkafka's own (security.protocol, sasl.*, ssl.*), and so
+    may hold a password.
+    """
 
     bootstrap_servers: str
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def client_config(self, **extra: Any) -> dict[str, Any]:
         """A configuration for a confluent-kafka client.

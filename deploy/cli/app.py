@@ -6,14 +6,13 @@ each command imports what it needs when it runs, which keeps `liaison --help` qu
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from deploy.cli import (
     demo,
@@ -32,8 +31,8 @@ from deploy.cli import (
     verifying,
     workers,
 )
-from deploy.cli.logs import configure_logs
-from deploy.cli.printing import error_line
+from deploy.cli.logs import LogLevel, configure_logs
+from deploy.cli.printing import error_line, fault_trace, no_more_output
 from deploy.cli.session import Session
 from schemas.errors import ConfigurationError, LiaisonError, RetryableError
 
@@ -92,7 +91,9 @@ def root(
         Path | None,
         typer.Option(help="State of the embedded stack and of outboxes; ./.liaison unless given."),
     ] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[
+        LogLevel, typer.Option(case_sensitive=False, help="From which urgency on logs are written.")
+    ] = LogLevel.INFO,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
@@ -103,23 +104,49 @@ def root(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; the exit code."""
+    """Run one command line; the exit code.
+
+    The errors of the command line, too, are told by us: typer would put a frame of five lines round
+    them, and take a reader that has gone away for an error.
+    """
+    command = typer.main.get_command(app)
     try:
-        app(args=list(arguments), prog_name="liaison")
+        with command.make_context("liaison", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer's own help, written by rich
+            return _enough()
         return end.code if isinstance(end.code, int) else exits.OK
+    except TyperException as error:
+        return _wrong_usage(error)
     except LiaisonError as error:
         error_line(error.code, str(error))
         return exits.code_of(error)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough; Python must not complain while closing it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.OK
+    except BrokenPipeError:  # only data raises it: a note or an error that can't be said is dropped
+        return _enough()
     except Exception as error:
         return _foreign(error)
     return exits.OK
+
+
+def _enough() -> int:
+    """Whoever read our output has enough; Python must not complain while closing it."""
+    no_more_output()
+    return exits.OK
+
+
+def _wrong_usage(error: TyperException) -> int:
+    """What about the command line is wrong. Without any words on it the help was shown instead."""
+    told = error.format_message().replace("Value error, ", "")
+    if told:
+        context: typer.Context | None = getattr(error, "ctx", None)
+        asked = "liaison" if context is None else context.command_path
+        error_line("usage", f"{told.rstrip('.')}: see `{asked} --help`")
+    return exits.USAGE
 
 
 def _foreign(error: Exception) -> int:
@@ -131,7 +158,7 @@ def _foreign(error: Exception) -> int:
     if origin == "clickhouse_connect" and (ours := _of_clickhouse(error)) is not None:
         error_line(ours.code, str(ours))
         return exits.code_of(ours)
-    traceback.print_exception(error)
+    fault_trace(traceback.format_exception(error))
     error_line("fault", f"{type(error).__name__}: {error}; this is a fault of Liaison, report it")
     return exits.FAULT
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli import choices
 from deploy.cli.printing import time_text
+from deploy.cli.safe_text import json_text, shown
 from deploy.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -29,39 +30,6 @@ _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+)([smhd])\Z")
 
 
-def _kinds(values: list[str] | None) -> list[str] | None:
-    from schemas.reference import Reference
-    from schemas.rules import READERLESS_KINDS
-
-    return _chosen(values, [k for k in Reference.load().kinds if k not in READERLESS_KINDS])
-
-
-def _urgencies(values: list[str] | None) -> list[str] | None:
-    from schemas.reference import Reference
-
-    return _chosen(values, Reference.load().urgencies)
-
-
-def _senders(values: list[str] | None) -> list[str] | None:
-    from schemas.reference import Reference
-
-    unknown = sorted(set(values or ()) - Reference.load().publishers)
-    if unknown:
-        raise typer.BadParameter(
-            f"{', '.join(map(repr, unknown))}: no bureau publishes under this code, so nothing "
-            "would ever come; write ISO 3166 alpha-2 in capitals, or XP"
-        )
-    return values
-
-
-def _chosen(values: list[str] | None, known: Iterable[str]) -> list[str] | None:
-    """The values, if there are such: a filter of others would wait for ever."""
-    unknown = sorted(set(values or ()) - set(known))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(map(repr, unknown))}: choose from {', '.join(known)}")
-    return values
-
-
 @app.callback()
 def desk() -> None:
     """A regional desk."""
@@ -70,9 +38,12 @@ def desk() -> None:
 @app.command()
 def tail(
     context: typer.Context,
-    region: Annotated[str, typer.Option(help="The desk's region.")],
+    region: Annotated[str, typer.Option(callback=choices.desk_region, help="The desk's region.")],
     category: Annotated[
-        list[str] | None, typer.Option(help="A threat category; may be given often; else all.")
+        list[str] | None,
+        typer.Option(
+            callback=choices.categories, help="A threat category; may be given often; else all."
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option(help="Begin with what was recorded since, as 90s, 30m, 1h, 7d.")
@@ -83,17 +54,20 @@ def tail(
     ] = None,
     bureau: Annotated[
         str | None,
-        typer.Option(help="Read as this bureau: without its own events, with those to it alone."),
+        typer.Option(
+            callback=choices.publisher,
+            help="Read as this bureau: without its own events, with those to it alone.",
+        ),
     ] = None,
     kind: Annotated[
-        list[str] | None, typer.Option(callback=_kinds, help="Only these kinds.")
+        list[str] | None, typer.Option(callback=choices.kinds, help="Only these kinds.")
     ] = None,
     urgency: Annotated[
-        list[str] | None, typer.Option(callback=_urgencies, help="Only these urgencies.")
+        list[str] | None, typer.Option(callback=choices.urgencies, help="Only these urgencies.")
     ] = None,
     sender: Annotated[
         list[str] | None,
-        typer.Option("--from", callback=_senders, help="Only events of these bureaus."),
+        typer.Option("--from", callback=choices.publishers, help="Only events of these bureaus."),
     ] = None,
     iccs: Annotated[str, typer.Option(help="Only offences whose ICCS code begins so.")] = "",
     min_score: Annotated[int, typer.Option(help="Only this priority score or more.")] = 0,
@@ -143,7 +117,7 @@ def tail(
         sys.stdout,
         follow=follow,
         limit=limit,
-        line_of=format_item if as_jsonl else _line,
+        line_of=(lambda item: json_text(format_item(item))) if as_jsonl else _line,
     )
     if ended != EXIT_OK:
         raise typer.Exit(ended)
@@ -159,6 +133,10 @@ def duration_ms(text: str) -> int:
 
 def _line(item: Item) -> str:
     """An item for a person's eye."""
+    return shown(_told(item))
+
+
+def _told(item: Item) -> str:
     from sinks.desk import Delivered, Struck
 
     if isinstance(item, Delivered):

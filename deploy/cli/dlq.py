@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli import exits
-from deploy.cli.ledger import region_option
+from deploy.cli import choices, exits
 from deploy.cli.printing import Told, note, print_json, print_table, time_text, told_progress
 from deploy.cli.sending import send
 from deploy.cli.session import Session, session_of
@@ -61,7 +60,7 @@ def _known_disposition(value: str | None) -> str | None:
 
 
 Region = Annotated[
-    str | None, typer.Option(callback=region_option, help="Only this region's queue.")
+    str | None, typer.Option(callback=choices.source_region, help="Only this region's queue.")
 ]
 Code = Annotated[
     str | None, typer.Option(callback=_known_code, help="Only refusals with this code.")

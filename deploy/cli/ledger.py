@@ -12,12 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.cli import choices
 from deploy.cli.printing import note, print_json, print_table, time_text, told_progress
 from deploy.cli.sending import send
 from deploy.cli.session import session_of
 from schemas.errors import PermanentError
 
-__all__ = ["app", "region_option"]
+__all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
@@ -27,23 +28,17 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def region_option(value: str | None) -> str | None:
-    """A region that records come from, checked while the command line is read."""
-    from schemas.topics import SOURCE_REGIONS
-
-    if value is not None and value not in SOURCE_REGIONS:
-        raise typer.BadParameter(f"choose one of {', '.join(SOURCE_REGIONS)}")
-    return value
-
-
 @app.callback()
 def ledger(
     context: typer.Context,
     bureau: Annotated[
-        str | None, typer.Option(help="Only this bureau (ISO 3166 alpha-2, or XP).")
+        str | None,
+        typer.Option(
+            callback=choices.publisher, help="Only this bureau (ISO 3166 alpha-2, or XP)."
+        ),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(callback=region_option, help="Only this region's ledger.")
+        str | None, typer.Option(callback=choices.source_region, help="Only this region's ledger.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Whole entries as JSON.")] = False,
 ) -> None:
@@ -91,6 +86,7 @@ def retire(
     accounts: Annotated[
         list[str], typer.Argument(help="BUREAU/SYSTEM/LANE/EPOCH, as `liaison ledger` has them.")
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was sent.")] = False,
 ) -> None:
     """Retire accounts that no client uses any more: each makes room for another of its bureau.
 
@@ -120,6 +116,11 @@ def retire(
         named.append((text, record))
     with told_progress() as told:
         send(session_of(context).connections.kafka, named, told)
+    sent = [(text, f"{record.topic}/{record.partition}") for text, record in named]
+    if as_json:
+        print_json([{"account": text, "sent_to": place} for text, place in sent])
+    else:
+        print_table(("account", "sent to"), sent)
     note(f"{len(named)} sent; `liaison ledger` shows when they are retired")
 
 

@@ -113,7 +113,7 @@ def parse_events(lines: Iterable[bytes]) -> tuple[list[Event], list[tuple[int, s
             if not isinstance(fields, dict):
                 raise TypeError("it is no JSON object")
             kind = fields.pop("kind", None)
-            if kind not in MODELS:
+            if not isinstance(kind, str) or kind not in MODELS:
                 raise TypeError(f"kind {kind!r} is none of {', '.join(MODELS)}")
             events.append(MODELS[kind].model_validate_json(json.dumps(fields)))
         except ValidationError as error:

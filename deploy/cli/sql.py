@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.printing import note, print_json, print_table
+from deploy.cli.printing import note, print_bytes, print_json, print_table
 from deploy.cli.session import session_of
 from schemas.rights import RoleName
 
@@ -38,27 +39,43 @@ def sql(
     Example: [bold]liaison sql --as auditor "SELECT region, sum(events) FROM agg.events_by_month
     GROUP BY region"[/]
     """
+    from deploy.connections import find_clickhouse
+
     if as_json and as_csv:
         raise typer.BadParameter("choose --json or --csv, not both")
     text = sys.stdin.read() if statement == "-" else statement
-    connections = session_of(context).connections
-    if role is not None and connections.logins is None:
+    if not text.strip():
+        raise typer.BadParameter("the statement is empty: write one, or - to read it from stdin")
+    settings = session_of(context).settings
+    if role is not None and settings.clickhouse.url is not None:
         raise typer.BadParameter(
             "--as is for the embedded ClickHouse: set clickhouse.username to a user with that role"
         )
-    at = connections.clickhouse_as(role or RoleName.STATISTICIAN)
+    at = find_clickhouse(settings, role or RoleName.STATISTICIAN)
     if as_csv:
-        answer = _asked(at, text, "CSVWithNames")
-        sys.stdout.buffer.write(answer)
-        sys.stdout.flush()
+        print_bytes(_asked(at, text, "CSVWithNames"))
         return
     columns, rows = _asked(at, text, None)
     if as_json:
+        _each_once(columns)
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     print_table(columns, rows[:max_rows])
     if len(rows) > max_rows:
         note(f"{len(rows)} rows, the first {max_rows} shown: use --max-rows, --csv or LIMIT")
+
+
+def _each_once(columns: list[str]) -> None:
+    """An object has a name once; a column that went under would be missed by nobody."""
+    from schemas.errors import PermanentError
+
+    twice = sorted(name for name, count in Counter(columns).items() if count > 1)
+    if twice:
+        raise PermanentError(
+            f"several columns are called {', '.join(twice)}, and a JSON object has each name once: "
+            "give each its own with AS, or use --csv",
+            code="same-names",
+        )
 
 
 def _asked(at: Any, text: str, text_format: str | None) -> Any:

@@ -112,7 +112,6 @@ def surge(context: typer.Context, ready_file: ReadyFile = None) -> None:
     from deploy.embedded import DataDirectory
     from stream_apps.surge import SurgeSettings, run_surge
 
-    _keep_private()
     session = session_of(context)
     at, chosen = session.connections, session.settings.surge
     run_surge(
@@ -147,16 +146,10 @@ def clickhouse(
     from deploy.clickhouse import read_accounts, serve, write_accounts
     from deploy.embedded import DataDirectory
 
-    _keep_private()
     directory = DataDirectory(session_of(context).settings.data_dir)
     folder = directory.folder("clickhouse")
     accounts = write_accounts(folder, directory.make_clickhouse_passwords())
     serve(folder, host, port, accounts=read_accounts(accounts))
-
-
-def _keep_private() -> None:
-    """What this process writes from here on is for its owner alone, whoever started it."""
-    os.umask(0o077)
 
 
 @contextmanager

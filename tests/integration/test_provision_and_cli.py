@@ -138,7 +138,10 @@ def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
         mine = [e for e in entries if e["system"] == system]
         return sorted((e["retired"], e["high"], e["accepted"]) for e in mine)
 
-    liaison("ledger", "retire", f"PT/{system}/message/{first[0]['epoch']}")
+    account = f"PT/{system}/message/{first[0]['epoch']}"
+    (sent,) = json.loads(liaison("ledger", "retire", account, "--json"))
+    assert sent["account"] == account
+    assert sent["sent_to"].startswith("intel.europe/")
     until(lambda: accounts() == [(True, 2, 2)])
     file.write_text(
         json.dumps({"kind": "report", "subtype": "analytical-report", "title": "In another epoch"})
@@ -269,6 +272,31 @@ def test_sql_asks_as_a_statistician_unless_told_otherwise(stack: Stack, capsys: 
     assert run([*at, "SELECT en FROM ref.regions WHERE code = 'mena'", "--csv"]) == exits.OK
     assert run([*at, "--as", "auditor", facts]) == exits.OK
     assert run([*at, "--as", "auditor", "TRUNCATE TABLE raw.facts"]) == exits.DIFFERENCE
+
+
+def test_a_statistician_elsewhere_names_clickhouse_alone(
+    stack: Stack, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    at = stack.connections.clickhouse_as("statistician")
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", f"http://{at.host}:{at.port}")
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__USERNAME", at.username)
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__PASSWORD", at.password)
+    asked = "SELECT en, 0 / 0 AS ratio FROM ref.regions WHERE code = 'mena'"
+    assert run(["--data-dir", str(tmp_path), "sql", asked, "--json"]) == exits.OK
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["ratio"] is None, "JSON has no NaN"
+
+
+def test_columns_of_one_name_are_refused_where_one_would_be_lost(
+    stack: Stack, capsys: Capture
+) -> None:
+    at = ["--data-dir", str(stack.data_dir), "sql", "SELECT code, en, code FROM ref.regions"]
+    assert run([*at, "--json"]) == exits.DIFFERENCE
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error[same-names]: several columns are called code")
+    assert run([*at, "--csv"]) == exits.OK
+    assert capsys.readouterr().out.startswith('"code","en","code"\n')
 
 
 def test_wrong_sql_is_one_line(stack: Stack, capsys: Capture) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from sinks.desk import EXIT_GAP, EXIT_OK
 from stream_apps.router.refusals import CODES
 
 Capture = pytest.CaptureFixture[str]
+PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +82,14 @@ def test_the_root_help_lists_the_exit_codes(capsys: Capture) -> None:
 def test_an_unknown_command_is_wrong_usage(capsys: Capture) -> None:
     assert run(["topicz"]) == exits.USAGE
     assert "topics" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["dlq"]], ids=str)
+def test_no_command_at_all_is_answered_by_the_help_alone(words: list[str], capsys: Capture) -> None:
+    assert run(words) == exits.USAGE
+    shown = capsys.readouterr()
+    assert "Commands" in shown.out
+    assert shown.err == ""
 
 
 @pytest.mark.parametrize(
@@ -159,6 +170,15 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
         ["dlq", "show", "dlq.europe"],
         ["dlq", "list", "--region", "mars"],
         ["ledger", "--region", "mars"],
+        ["ledger", "--bureau", "fr"],
+        ["ledger", "retire"],
+        ["sql", ""],
+        ["sql", " \n"],
+        ["bogus"],
+        ["--log-level", "bogus", "topics"],
+        ["desk", "tail", "--region", "mars"],
+        ["desk", "tail", "--region", "europe", "--category", "tea"],
+        ["desk", "tail", "--region", "europe", "--bureau", "fr"],
         ["desk", "tail", "--region", "europe", "--kind", "robbery"],
         ["desk", "tail", "--region", "europe", "--kind", "search"],
         ["desk", "tail", "--region", "europe", "--urgency", "hot"],
@@ -170,9 +190,29 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_usage_is_refused_as_such(arguments: list[str], tmp_path: Path) -> None:
+def test_wrong_usage_is_refused_as_such_in_one_line(
+    arguments: list[str], tmp_path: Path, capsys: Capture
+) -> None:
     # Settings that could be used: what is refused is the command line alone.
     assert run(["--data-dir", str(tmp_path), *arguments]) == exits.USAGE
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error[usage]: ")
+    assert shown.err.count("\n") == 1
+    assert "--help`" in shown.err
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    words = [sys.executable, "-m", "deploy.cli", "topics", "--all"]
+    with subprocess.Popen(
+        words, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()  # far more comes than a pipe holds
+        told = process.stderr.read()
+        assert (process.wait(), told) == (exits.OK, b"")
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "-"])
@@ -214,6 +254,14 @@ def test_a_role_is_chosen_in_the_embedded_clickhouse_only(capsys: Capture) -> No
     assert run(["sql", "--as", "king", "SELECT 1"]) == exits.USAGE
 
 
+def test_sql_needs_a_clickhouse_and_nothing_else(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", "http://127.0.0.1:1")
+    assert run(["sql", "SELECT 1"]) == exits.RETRYABLE
+    assert "error[clickhouse-away]" in capsys.readouterr().err
+
+
 def test_what_is_printed_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="utf-8"))
@@ -234,11 +282,13 @@ def test_events_are_read_from_json_lines() -> None:
             b'{"kind": "seizure", "what": "\xff"}',
             b"[" * 100_000,
             b'{"kind": "seizure", "what": ' + b"[" * 300 + b"]" * 300 + b"}",
+            b'{"kind": []}',
         ]
     )
     assert [event.kind for event in events] == ["seizure"]
-    assert [line for line, _ in wrong] == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert [line for line, _ in wrong] == [3, 4, 5, 6, 7, 8, 9, 10, 11]
     told = dict(wrong)
+    assert "kind [] is none of notice" in told[11]
     assert "category: 'drugs' is no threat category" in told[3]
     assert "none of notice" in told[4]
     assert "colour: no such field; known: event_id, " in told[7]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from deploy.connections import find_connections
+from deploy.connections import find_clickhouse, find_connections
 from deploy.embedded import Addresses, DataDirectory
 from deploy.settings import Settings, load_settings
 from schemas.errors import ConfigurationError
@@ -97,6 +97,33 @@ def test_a_cluster_outside_is_found_by_settings_alone(monkeypatch: pytest.Monkey
     assert "hidden" not in repr(settings)
 
 
+def test_a_password_among_the_client_s_own_options_is_not_printed_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = '{"security.protocol": "SASL_SSL", "sasl.password": "hidden"}'
+    setenv(
+        monkeypatch,
+        {**OUTSIDE, "LIAISON_KAFKA__OPTIONS": options, "LIAISON_SECURITY__ACLS": "true"},
+    )
+    settings = load_settings()
+    at = find_connections(settings)
+    assert at.kafka.options["sasl.password"] == "hidden"
+    assert "hidden" not in f"{settings!r} {at!r} {at.kafka}"
+
+
+def test_who_asks_clickhouse_alone_names_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    setenv(
+        monkeypatch,
+        {
+            "LIAISON_CLICKHOUSE__URL": "http://clickhouse",
+            "LIAISON_CLICKHOUSE__USERNAME": "somebody",
+            "LIAISON_CLICKHOUSE__PASSWORD": "hidden",
+        },
+    )
+    at = find_clickhouse(load_settings(), "statistician")
+    assert (at.host, at.username, at.password) == ("clickhouse", "somebody", "hidden")
+
+
 def test_without_clickhouse_only_those_who_need_it_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -113,6 +140,7 @@ def test_a_running_stack_is_found_by_its_data_directory(tmp_path: Path) -> None:
         at = find_connections(Settings(data_dir=tmp_path / "d"))
         assert at.kafka.bootstrap_servers == "127.0.0.1:1"
         clickhouse = at.clickhouse_as("loader")
+        assert clickhouse == find_clickhouse(Settings(data_dir=tmp_path / "d"), "loader")
         assert (clickhouse.port, clickhouse.username) == (3, "loader")
         assert clickhouse.password == password
         assert password not in f"{at!r} {clickhouse!r}"
@@ -165,6 +193,18 @@ def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:
         (
             {"LIAISON_SECURITY__ACLS": "true"},
             "leave security out",
+        ),
+        (
+            {**OUTSIDE, "LIAISON_SECURITY__ACLS": "true"},
+            "under PLAINTEXT the broker knows none",
+        ),
+        (
+            {
+                **OUTSIDE,
+                "LIAISON_SECURITY__ACLS": "true",
+                "LIAISON_KAFKA__OPTIONS": '{"security.protocol": "plaintext"}',
+            },
+            "under PLAINTEXT the broker knows none",
         ),
         (
             {"LIAISON_CLICKHOUSE__URL": "clickhouse:8123"},

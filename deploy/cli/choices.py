@@ -1,0 +1,87 @@
+"""Values that a command line may name, checked while it is read: callbacks of options.
+
+What nobody has would be waited for in vain, or looked up at a server that may be away; so it
+is refused first, as wrong usage, with what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import typer
+
+__all__ = [
+    "categories",
+    "desk_region",
+    "kinds",
+    "publisher",
+    "publishers",
+    "source_region",
+    "urgencies",
+]
+
+
+def source_region(value: str | None) -> str | None:
+    """A region that records come from."""
+    from schemas.topics import SOURCE_REGIONS
+
+    return value if value is None else _of([value], SOURCE_REGIONS)[0]
+
+
+def desk_region(value: str) -> str:
+    """A region with a desk."""
+    from schemas.topics import REGIONS
+
+    return _of([value], REGIONS)[0]
+
+
+def categories(values: list[str] | None) -> list[str] | None:
+    """Threat categories."""
+    from schemas.reference import Reference
+
+    return _of(values, Reference.load().categories) if values else values
+
+
+def kinds(values: list[str] | None) -> list[str] | None:
+    """Kinds of events that a desk may read."""
+    from schemas.reference import Reference
+    from schemas.rules import READERLESS_KINDS
+
+    known = [kind for kind in Reference.load().kinds if kind not in READERLESS_KINDS]
+    return _of(values, known) if values else values
+
+
+def urgencies(values: list[str] | None) -> list[str] | None:
+    """Urgencies."""
+    from schemas.reference import Reference
+
+    return _of(values, Reference.load().urgencies) if values else values
+
+
+def publisher(value: str | None) -> str | None:
+    """A bureau that publishes, or the General Secretariat."""
+    return value if value is None else _published([value])[0]
+
+
+def publishers(values: list[str] | None) -> list[str] | None:
+    """Bureaus that publish."""
+    return _published(values) if values else values
+
+
+def _of(values: list[str], known: Iterable[str]) -> list[str]:
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(map(repr, unknown))}: choose from {', '.join(known)}")
+    return values
+
+
+def _published(values: list[str]) -> list[str]:
+    from schemas.reference import Reference
+
+    unknown = sorted(set(values) - Reference.load().publishers)
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(map(repr, unknown))}: no bureau publishes under this code, so nothing "
+            "would ever come; write ISO 3166 alpha-2 in capitals, or XP"
+        )
+    return values
