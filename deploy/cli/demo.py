@@ -24,6 +24,9 @@ def demo(
         bool | None,
         typer.Option(help="Stay up until Ctrl-C; on a terminal by default, not in a pipe."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all tables as one JSON document at the end.")
+    ] = False,
 ) -> None:
     """Bring everything up, publish a simulated world, show what became of it, and verify it.
 
@@ -39,5 +42,6 @@ def demo(
             seed=seed,
             un_list=un_list,
             stay=stay,
+            as_json=as_json,
         )
     )

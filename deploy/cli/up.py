@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deploy.cli.printing import note, print_json, print_table, told_progress
-from deploy.cli.session import session_of
+from deploy.cli.session import command_line, session_of
 
-if TYPE_CHECKING:
-    from deploy.running import RunningStack
-
-__all__ = ["addresses_table", "up"]
+__all__ = ["up"]
 
 
 def up(
@@ -49,14 +46,13 @@ def up(
         if as_json:
             print_json(stack.places())
         else:
-            addresses_table(stack)
-            note("Ctrl-C ends everything. In another terminal: liaison simulate, liaison ledger")
+            print_table(("what", "where"), list(stack.places().items()))
+            data = stack.settings.data_dir
+            note(
+                "Ctrl-C ends everything. In another terminal: "
+                f"{command_line(data, 'simulate')}, {command_line(data, 'ledger')}"
+            )
         try:
             stack.wait()
         except KeyboardInterrupt:
             note("stopping: workers first, servers after them")
-
-
-def addresses_table(stack: RunningStack) -> None:
-    """Where everything is."""
-    print_table(("what", "where"), list(stack.places().items()))

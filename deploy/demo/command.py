@@ -1,7 +1,8 @@
 """`liaison demo`: set-up, traffic of 196 bureaus, recalls, a surge, tables, and the verdict.
 
 The same processes as in production, on the embedded stack. Without a terminal it ends with the
-verdict as its exit code; on one it stays up until Ctrl-C.
+verdict as its exit code; on one it stays up until Ctrl-C. Stdout holds the tables, or one JSON
+document.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from pathlib import Path
 import psutil
 from clickhouse_connect.driver.client import Client
 
-from deploy.cli.printing import note, print_table, told_progress
-from deploy.cli.session import Session
-from deploy.cli.up import addresses_table
+from deploy.cli.printing import note, told_progress
+from deploy.cli.session import Session, command_line
 from deploy.demo.queries import EXAMPLES, OPERATIONS, REGIONS_AND_CATEGORIES, Question
 from deploy.demo.receipts import alerts, receipt_rows, refusal_rows
+from deploy.demo.shown import Shown
 from deploy.demo.surge import burst
 from deploy.embedded import interruptible
 from deploy.handover import open_handover
 from deploy.running import RunningStack
 from deploy.traffic import import_un_list, play_traffic, played_rows, simulator_outbox
-from deploy.verify.command import print_verdict, verify_session
+from deploy.verify.command import verify_session
 from deploy.verify.settle import unsettled
 from producers.simulator import Item, Mix, Simulator, operation_reports
 from schemas.clock import Clock, SystemClock
@@ -47,6 +48,16 @@ _SURGE_SETTINGS = {
     "LIAISON_SURGE__GRACE_S": "2",
     "LIAISON_SURGE__MIN_BASELINE_WINDOWS": "4",
 }
+_TO_TRY = (
+    ("desk", "tail", "--region", "europe", "--category", "terrorism", "--since", "1h"),
+    (
+        "sql", "--as", "auditor",
+        "SELECT kind, sum(sign * events) AS n FROM raw.facts GROUP BY kind ORDER BY n DESC",
+    ),
+    ("dlq", "list"),
+    ("ledger", "--bureau", "FR"),
+    ("verify",),
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -71,10 +82,12 @@ def demo_command(
     seed: int,
     un_list: Path | None,
     stay: bool | None,
+    as_json: bool,
 ) -> int:
     """Run the demo: 0 if the verifier finds no difference, else 1."""
     clock = SystemClock()
     stages = _Stages(clock)
+    shown = Shown(as_json)
     for name, value in _SURGE_SETTINGS.items():
         os.environ.setdefault(name, value)
     with (
@@ -87,9 +100,9 @@ def demo_command(
             stack.provision(told)
         with stages.stage("starting routers, cutter, loader and surge detection"):
             stack.start_workers()
-        addresses_table(stack)
+        shown.table("places", ("what", "where"), list(stack.places().items()))
         with stages.stage("196 bureaus hand over their traffic"):
-            _publish(session, stages, clock, messages, searches, seed)
+            _publish(session, stages, shown, messages, searches, seed)
         if un_list is not None:
             with stages.stage("the General Secretariat imports the UN list"):
                 _import_un_list(session, un_list)
@@ -99,22 +112,23 @@ def demo_command(
                 waiting = unsettled(session.connections.kafka, client, clock, timeout_s=_SETTLE_S)
                 if waiting is not None:
                     note(f"still under way: {waiting}")
-            _show(session, client)
+            _show(session, client, shown)
         finally:
             client.close()
         with stages.stage("verifying: recounting everything from the topics"):
             verdict = verify_session(session, progress=lambda stage: note(f"  {stage}"))
-        print_verdict(verdict)
-        _show_processes(stack)
+        shown.verdict(verdict)
+        _show_processes(stack, shown)
+        shown.end()
         if stay if stay is not None else sys.stdout.isatty():
             _stay(stack)
     return 0 if verdict.clean else 1
 
 
 def _publish(
-    session: Session, stages: _Stages, clock: Clock, messages: int, searches: int, seed: int
+    session: Session, stages: _Stages, shown: Shown, messages: int, searches: int, seed: int
 ) -> None:
-    reference = Reference.load()
+    reference, clock = Reference.load(), stages.clock
     start = datetime.fromtimestamp(clock.now_ms() / 1000, UTC) - _SPAN - timedelta(hours=1)
     mix = Mix.of("year", messages, searches=searches, span=_SPAN)
     simulator = Simulator(reference, seed, start, mix, shape="working-day")
@@ -135,7 +149,8 @@ def _publish(
             progress=lambda done: told("events", done, messages + searches),
         )
         spent_s = clock.monotonic_s() - begin_s
-        print_table(
+        shown.table(
+            "handed over",
             ("handed over", "events"),
             [
                 *played_rows(played),
@@ -156,9 +171,10 @@ def _import_un_list(session: Session, file: Path) -> None:
     )
 
 
-def _show(session: Session, client: Client) -> None:
+def _show(session: Session, client: Client, shown: Shown) -> None:
     kafka = session.connections.kafka
-    print_table(
+    shown.table(
+        "receipts",
         (
             "region",
             "bureaus",
@@ -172,15 +188,19 @@ def _show(session: Session, client: Client) -> None:
         receipt_rows(kafka, Reference.load()),
         title="Receipts: what became of it, by region",
     )
-    print_table(
-        ("disposition", "code", "records"), refusal_rows(kafka), title="Refused, each kept in a dlq"
+    shown.table(
+        "refused",
+        ("disposition", "code", "records"),
+        refusal_rows(kafka),
+        title="Refused, each kept in a dlq",
     )
     for question in (REGIONS_AND_CATEGORIES, OPERATIONS):
-        _ask(client, question)
+        _ask(client, question, shown)
     for question in EXAMPLES:
-        _ask(client, question, f"{question.title}\n{question.sql}")
+        _ask(client, question, shown, f"{question.title}\n{question.sql}")
     found = sorted(alerts(kafka), key=lambda alert: (alert["region"], alert["window_start"]))
-    print_table(
+    shown.table(
+        "surges",
         ("region", "category", "window", "events", "expected", "chance"),
         [
             (
@@ -197,12 +217,14 @@ def _show(session: Session, client: Client) -> None:
     )
 
 
-def _ask(client: Client, question: Question, title: str = "") -> None:
+def _ask(client: Client, question: Question, shown: Shown, title: str = "") -> None:
     answer = client.query(question.sql)
-    print_table(answer.column_names, answer.result_rows, title=title or question.title)
+    shown.table(
+        question.title, answer.column_names, answer.result_rows, title=title or question.title
+    )
 
 
-def _show_processes(stack: RunningStack) -> None:
+def _show_processes(stack: RunningStack, shown: Shown) -> None:
     """What each process has used, as the system counts it."""
     rows: list[tuple[str, int, int]] = []
     for name, pid in stack.pids().items():
@@ -211,19 +233,12 @@ def _show_processes(stack: RunningStack) -> None:
             spent = process.cpu_times()
             resident = process.memory_info().rss
             rows.append((name, resident // 1024 // 1024, int(spent.user + spent.system)))
-    print_table(("process", "resident MiB", "CPU s"), rows, title="Processes")
+    shown.table("processes", ("process", "resident MiB", "CPU s"), rows, title="Processes")
 
 
 def _stay(stack: RunningStack) -> None:
-    data = stack.settings.data_dir
-    note(
-        "The stack stays up; Ctrl-C ends it. In another terminal try:\n"
-        f"  liaison --data-dir {data} desk tail --region europe --category terrorism --since 1h\n"
-        f'  liaison --data-dir {data} sql "SELECT kind, sum(sign * events) FROM raw.facts '
-        'GROUP BY kind"\n'
-        f"  liaison --data-dir {data} dlq list\n"
-        f"  liaison --data-dir {data} ledger --bureau FR\n"
-        f"  liaison --data-dir {data} verify"
-    )
+    note("The stack stays up; Ctrl-C ends it. In another terminal try:")
+    for words in _TO_TRY:
+        note(f"  {command_line(stack.settings.data_dir, *words)}")
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
         stack.wait()
