@@ -11,6 +11,7 @@ understands hides nothing. What depends on the role is in `roles`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from deploy.clickhouse.errors import ACCESS_DENIED, ClickHouseError
 from deploy.clickhouse.lexer import Token, unquote
@@ -30,17 +31,22 @@ def refuse_forbidden(
 
     `own_file` is the file with the request's own data: the one that INFILE may name.
     """
-    for at, token in enumerate(statement[:-1]):
-        after = statement[at + 1]
-        pair = (token.text.upper(), after.text.upper())
-        if pair == (b"KILL", b"QUERY"):
-            raise _denied("KILL QUERY is not available: all handles of the service are one user.")
-        if pair == (b"INTO", b"OUTFILE"):
-            raise _denied("INTO OUTFILE is not allowed over HTTP.")
-        if pair == (b"FROM", b"INFILE") and not _is_own(statement[at + 2 : at + 3], own_file):
-            raise _denied("FROM INFILE is not allowed over HTTP.")
+    before = b""
+    for at, (token, after) in enumerate(pairwise(statement)):
+        if token.kind == after.kind == "word":
+            pair = (token.text.upper(), after.text.upper())
+            if pair == (b"KILL", b"QUERY"):
+                raise _denied(
+                    "KILL QUERY is not available: all handles of the service are one user."
+                )
+            if pair == (b"INTO", b"OUTFILE"):
+                raise _denied("INTO OUTFILE is not allowed over HTTP.")
+            if pair == (b"FROM", b"INFILE") and not _is_own(statement[at + 2 : at + 3], own_file):
+                raise _denied("FROM INFILE is not allowed over HTTP.")
         if after.text == b"(":
-            _refuse_call(token, statement[at - 1] if at else token, statement[at + 2 :], formats)
+            _refuse_call(token, before)
+        before = token.text
+    _refuse_structures(statement, formats)
     dictionary_queries(statement)
 
 
@@ -83,9 +89,9 @@ def dictionary_queries(statement: Sequence[Token]) -> list[str]:
     if not any(token.is_word("DICTIONARY") for token in statement):
         return []
     queries = []
-    for at, token in enumerate(statement[:-1]):
-        if token.is_word("SOURCE") and statement[at + 1].text == b"(":
-            queries += _source_queries(statement[at + 2 :])
+    for at, (token, after) in enumerate(pairwise(statement)):
+        if token.is_word("SOURCE") and after.text == b"(":
+            queries += _source_queries(statement, at + 2)
     return queries
 
 
@@ -97,53 +103,59 @@ def _is_own(path: Sequence[Token], own_file: str | None) -> bool:
     return own_file is not None and bool(path) and unquote(path[0].text) == own_file
 
 
-def _refuse_call(
-    function: Token, before: Token, arguments: Sequence[Token], formats: frozenset[str]
-) -> None:
+def _refuse_call(function: Token, before: bytes) -> None:
     name = function.identifier
     if name in _FILE_READERS:
         raise _denied(f"The function {name} reads the server's files: not allowed.")
     if name in _PROCESS_READERS:
         raise _denied(f"The table function {name} runs what no rule has read: not allowed.")
-    if name == "disk" and before.text == b"=":
+    if name == "disk" and before == b"=":
         raise _denied("Tables lie on the service's own disk: disk() is not allowed.")
-    if name == "format" and _has_structure(arguments, formats):
-        raise _denied(
-            "The table function format() takes no structure here, since its defaults are "
-            "expressions: cast the columns instead."
-        )
 
 
-def _has_structure(arguments: Sequence[Token], formats: frozenset[str]) -> bool:
-    """Whether it is the table function: the scalar one begins with a pattern, not a format."""
-    if not arguments:
-        return False
-    first = arguments[0]
-    if first.kind == "string" and unquote(first.text).lower() not in formats:
-        return False
-    commas = 0
-    for token in arguments:
-        if token.depth < first.depth:
-            break
-        commas += token.text == b"," and token.depth == first.depth
-    return commas > 1
+def _refuse_structures(statement: Sequence[Token], formats: frozenset[str]) -> None:
+    """ACCESS_DENIED for the table function format() with three arguments: the second is columns.
+
+    The scalar one begins with a pattern, not with a format. One pass, however they are nested.
+    """
+    commas: dict[int, int] = {}  # of each open format(), by the depth of its arguments
+    for at, (token, after) in enumerate(pairwise(statement)):
+        if after.text == b"(":
+            commas.pop(after.depth + 1, None)
+            first = statement[at + 2] if at + 2 < len(statement) else None
+            if token.identifier == "format" and _may_be_format(first, formats):
+                commas[after.depth + 1] = 0
+        elif after.text == b")":
+            commas.pop(after.depth + 1, None)
+        elif after.text == b"," and after.depth in commas:
+            commas[after.depth] += 1
+            if commas[after.depth] > 1:
+                raise _denied(
+                    "The table function format() takes no structure here, since its defaults are "
+                    "expressions: cast the columns instead."
+                )
 
 
-def _source_queries(source: Sequence[Token]) -> list[str]:
-    kind = source[0].identifier if source else ""
+def _may_be_format(first: Token | None, formats: frozenset[str]) -> bool:
+    return first is not None and (first.kind != "string" or unquote(first.text).lower() in formats)
+
+
+def _source_queries(statement: Sequence[Token], at: int) -> list[str]:
+    """Those of the source whose kind stands at `at`."""
+    kind = statement[at].identifier if at < len(statement) else ""
     if kind == "null":
         return []
-    if kind != "clickhouse" or len(source) < 2 or source[1].text != b"(":
+    if kind != "clickhouse" or at + 1 >= len(statement) or statement[at + 1].text != b"(":
         raise _denied(
             f"A dictionary's source is CLICKHOUSE or NULL here, not {kind.upper()}: files, "
             "commands and other servers are out of reach."
         )
     queries = []
-    rest = iter(source[2:])
-    for key in rest:
+    for key_at in range(at + 2, len(statement), 2):
+        key = statement[key_at]
         if key.text == b")":
             break
-        value = next(rest, None)
+        value = statement[key_at + 1] if key_at + 1 < len(statement) else None
         if key.identifier not in _SOURCE_KEYS or value is None or value.kind != "string":
             raise _denied(
                 f"{key.identifier.upper()} is not allowed in a dictionary's source: the strings "

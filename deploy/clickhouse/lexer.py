@@ -2,18 +2,24 @@
 
 What ClickHouse would read otherwise than it is read here is refused: white space beyond ASCII,
 control characters, a `$` that opens nothing, and whatever isn't closed. Tokens come one at a time,
-and what follows the last one taken is never looked at: it may be an INSERT's data.
+and what follows the last one taken is never looked at: it may be an INSERT's data. Reading takes
+time in proportion to the text, is bounded by a number of tokens, and can be broken off.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deploy.clickhouse.errors import SYNTAX_ERROR, ClickHouseError
+from deploy.clickhouse.errors import QUERY_IS_TOO_LARGE, SYNTAX_ERROR, ClickHouseError
 
-__all__ = ["Token", "decode", "quote", "tokens", "unquote"]
+__all__ = ["MOST_TOKENS", "Token", "decode", "go_on", "quote", "tokens", "unquote"]
+
+MOST_TOKENS = 50_000
+"""Of a statement, as many as ClickHouse's tree of it may have elements. Long lists belong into
+parameters or data."""
+_CHECK_EVERY = 4096
 
 _TOKEN = re.compile(
     rb"""(?P<space>[ \t\n\r\f\v]+|(?:--|//|\#[!\ ])[^\n]*)
@@ -54,9 +60,16 @@ class Token:
         return self.text.decode().lower() if self.kind == "word" else ""
 
 
-def tokens(text: bytes) -> Iterator[Token]:
-    """The tokens that mean something; SYNTAX_ERROR where ClickHouse may read otherwise."""
-    depth = at = 0
+def go_on() -> None:
+    """The check of a reader whom nobody breaks off."""
+
+
+def tokens(text: bytes, check: Callable[[], None] = go_on) -> Iterator[Token]:
+    """The tokens that mean something; SYNTAX_ERROR where ClickHouse may read otherwise.
+
+    `check` is called every few milliseconds and may raise to break off.
+    """
+    depth = at = read = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
@@ -74,6 +87,15 @@ def tokens(text: bytes) -> Iterator[Token]:
             if closed_at < 0:
                 raise _unreadable(text, at)
             kind, end = "string", closed_at + len(match.group())
+        read += 1
+        if read > MOST_TOKENS:
+            raise ClickHouseError.refused(
+                QUERY_IS_TOO_LARGE,
+                f"The statement has more than {MOST_TOKENS} words and signs: send long lists as a "
+                "parameter or as data.",
+            )
+        if read % _CHECK_EVERY == 0:
+            check()
         value = text[at:end]
         if value in (b")", b"]", b"}"):
             depth = max(0, depth - 1)

@@ -9,12 +9,12 @@ refused here already, before a thread or a file is spent on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deploy.clickhouse.errors import NOT_IMPLEMENTED, SYNTAX_ERROR, ClickHouseError
 from deploy.clickhouse.guard import refuse_forbidden
-from deploy.clickhouse.lexer import Token, decode, quote, tokens, unquote
+from deploy.clickhouse.lexer import Token, decode, go_on, quote, tokens, unquote
 
 __all__ = ["Statement", "parse_statement"]
 
@@ -66,14 +66,16 @@ def _check_structure(structure: str) -> None:
         )
 
 
-def parse_statement(text: bytes, formats: frozenset[str]) -> Statement:
+def parse_statement(
+    text: bytes, formats: frozenset[str], check: Callable[[], None] = go_on
+) -> Statement:
     """Read a statement from the start of a request's text.
 
     `formats` holds the lower-case names of the engine's formats: `FORMAT x` is a clause only
-    where x is one.
+    where x is one. `check` may raise to break off (`lexer.tokens`).
     """
     seen: list[Token] = []
-    statement = _parse(text, _recorded(tokens(text), seen), formats)
+    statement = _parse(text, _recorded(tokens(text, check), seen), formats)
     refuse_forbidden(seen, formats)
     return statement
 

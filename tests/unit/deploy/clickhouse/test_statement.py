@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from deploy.clickhouse.errors import ClickHouseError
-from deploy.clickhouse.lexer import quote, unquote
+from deploy.clickhouse.guard import dictionary_queries, refuse_forbidden
+from deploy.clickhouse.lexer import MOST_TOKENS, Token, quote, tokens, unquote
 from deploy.clickhouse.statement import Statement, parse_statement
 
 FORMATS = frozenset({"avro", "csv", "json", "native", "tabseparated", "values"})
@@ -117,6 +120,8 @@ def test_an_insert_select_without_input_has_no_data() -> None:
         ("SELECT 1 /* /* */ ' */ */ INTO OUTFILE '/tmp/x' -- '", 497),
         ("SELECT 1 PARALLEL WITH KILL QUERY WHERE 1", 497),
         ("SELECT * FROM format(CSV, 'a Int8 DEFAULT 1', '')", 497),
+        ("SELECT * FROM format(CSV, concat(format('{}', 'a'), ' Int8'), '')", 497),
+        ("SELECT format(format('{}', 'CSV'), (SELECT 'a', 'b', 'c'), '')", 497),
         ("CREATE TABLE t (a Int8) ENGINE = MergeTree SETTINGS disk = disk(type = web)", 497),
         ("CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(HTTP(url 'x')) LAYOUT(FLAT())", 497),
         ("CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(CLICKHOUSE(host 'x'))", 497),
@@ -186,6 +191,7 @@ def test_other_spellings_of_literals_are_read() -> None:
         "SELECT 1 /* /* INTO OUTFILE */ KILL QUERY */",
         "SELECT format('{} {}', 'a', 'b')",
         "SELECT * FROM format(CSV, '1')",
+        "SELECT format(a, format('{} {}', b, c)), (1, 2, 3), format(a, [1, 2, 3])",
         "INSERT INTO source (disk) SELECT 1",
         "CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(CLICKHOUSE(QUERY 'SELECT 1' DB 'x'))",
         "CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(NULL()) LAYOUT(FLAT())",
@@ -198,3 +204,55 @@ def test_what_only_looks_forbidden_passes(text: str) -> None:
 def test_a_comment_that_never_ends_is_refused_at_once() -> None:
     with pytest.raises(ClickHouseError):
         parse("SELECT 1 " + "/*" * 500_000)
+
+
+class CopiesCounted(list[Token]):
+    """Tokens that count what is copied out of them."""
+
+    copied = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        if isinstance(at, slice):
+            self.copied += len(found)
+        return found
+
+
+@pytest.mark.parametrize("call", ["f(1)", "format(a, 1)"])
+def test_the_rules_read_a_statement_of_many_calls_once(call: str) -> None:
+    statement = CopiesCounted(tokens(f"SELECT {','.join([call] * 1000)}".encode()))
+    refuse_forbidden(statement, FORMATS)
+    assert statement.copied <= len(statement)
+    nested = CopiesCounted(tokens(b"SELECT " + b"format(a" * 1000))
+    refuse_forbidden(nested, FORMATS)
+    assert nested.copied <= len(nested)
+
+
+def test_the_sources_of_many_dictionaries_are_read_once() -> None:
+    source = "DICTIONARY SOURCE(CLICKHOUSE(QUERY 'SELECT 1'))"
+    statement = CopiesCounted(tokens(" ".join([source] * 1000).encode()))
+    assert dictionary_queries(statement) == ["SELECT 1"] * 1000
+    assert statement.copied == 0
+
+
+def test_a_statement_of_too_many_tokens_is_refused() -> None:
+    most = "SELECT " + ",".join(["1"] * (MOST_TOKENS // 2))
+    assert parse(most).sql == most
+    with pytest.raises(ClickHouseError, match="send long lists as a parameter") as caught:
+        parse(f"{most},1")
+    assert caught.value.code == 594
+    data = b"(1)," * MOST_TOKENS
+    assert parse(b"INSERT INTO t VALUES " + data).data_offset is not None
+
+
+def test_reading_can_be_broken_off() -> None:
+    seen = []
+
+    def check() -> None:
+        seen.append(True)
+        if len(seen) == 2:
+            raise ClickHouseError.refused(159, "late")
+
+    with pytest.raises(ClickHouseError, match="late"):
+        parse_statement(b"SELECT " + b"1," * 20_000, FORMATS, check)
+    assert len(seen) == 2
