@@ -134,7 +134,7 @@ def surge(context: typer.Context, ready_file: ReadyFile = None) -> None:
 def clickhouse(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8123,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8123,
 ) -> None:
     """Serve the embedded ClickHouse over HTTP (`liaison up` does it by itself).
 
@@ -146,10 +146,11 @@ def clickhouse(
     from deploy.clickhouse import read_accounts, serve, write_accounts
     from deploy.embedded import DataDirectory
 
-    directory = DataDirectory(session_of(context).settings.data_dir)
-    folder = directory.folder("clickhouse")
-    accounts = write_accounts(folder, directory.make_clickhouse_passwords())
-    serve(folder, host, port, accounts=read_accounts(accounts))
+    # owned before a password is made: a running service would not know the new ones
+    with DataDirectory(session_of(context).settings.data_dir) as directory:
+        folder = directory.folder("clickhouse")
+        accounts = write_accounts(folder, directory.make_clickhouse_passwords())
+        serve(folder, host, port, accounts=read_accounts(accounts))
 
 
 @contextmanager

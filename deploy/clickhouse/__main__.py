@@ -14,6 +14,8 @@ from deploy.clickhouse.config import ServiceLimits
 from deploy.clickhouse.service import serve
 from schemas.errors import ConfigurationError
 
+_HIGHEST_PORT = 65_535
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -22,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data-dir", type=Path, required=True, help="made if missing")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8123, help="0 takes a free one")
+    parser.add_argument("--port", type=_port, default=8123, help="0 takes a free one")
     parser.add_argument(
         "--accounts",
         type=Path,
@@ -50,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port: choose 0 to {_HIGHEST_PORT}")
+    return int(text)
 
 
 if __name__ == "__main__":

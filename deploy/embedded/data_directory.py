@@ -164,7 +164,8 @@ class DataDirectory:
             return Addresses(**{name: str(value) for name, value in found.items()})
         except TypeError:
             raise ConfigurationError(
-                f"the stack on {self.path} is starting or stopping: try again in a few seconds",
+                f"the stack on {self.path} is starting or stopping, or `liaison run clickhouse` "
+                "runs there alone: try again in a few seconds, or name the servers in the settings",
                 code="not-ready",
             ) from None
 
