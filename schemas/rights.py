@@ -24,10 +24,12 @@ from schemas.errors import ConfigurationError
 
 __all__ = [
     "CATALOGUE",
+    "KEPT_MEMORY_SETTINGS",
     "ROLES",
     "Role",
     "RoleName",
     "parse_grants",
+    "parse_roles",
     "refuse_wider",
     "role_statements",
     "undeclared_rights",
@@ -52,9 +54,17 @@ ENGINES = (
 )  # fmt: skip
 """What tables and databases may be made of: all of it lies in the data directory or in memory."""
 
+KEPT_MEMORY_SETTINGS = (
+    "max_memory_usage_for_user", "max_untracked_memory", "memory_overcommit_ratio_denominator",
+    "memory_overcommit_ratio_denominator_for_user", "memory_profiler_step", "reserve_memory",
+)  # fmt: skip
+"""Settings that nobody changes: by these a statement gets round its limit, or takes what others'
+statements have, which may run as the same user."""
+
 _INPUT = ("CREATE TEMPORARY TABLE ON *.*", "TABLE ENGINE ON Memory")
 """What INSERT … SELECT … FROM input() needs where it goes through a table of its own."""
 _PUBLISHED = ("pub", "stage", "audit")
+_GIB = 2**30
 _RELEASES = "SELECT, INSERT, ALTER TABLE, CREATE TABLE, DROP TABLE, TRUNCATE, OPTIMIZE"
 
 
@@ -75,6 +85,8 @@ class Role:
     name: RoleName
     purpose: str
     grants: tuple[str, ...]
+    max_memory_bytes: int
+    """Of one statement, its answer included; the embedded service may give less (`config`)."""
     system_tables: tuple[str, ...] = ()
     """What it reads of `system` besides the catalogue."""
     is_owner: bool = False
@@ -116,6 +128,7 @@ class Role:
     def settings(self) -> dict[str, int]:
         """Limits as settings. Each may be lowered by who asks, and never raised."""
         limits = {
+            "max_memory_usage": self.max_memory_bytes,
             "max_result_rows": self.max_result_rows,
             "max_execution_time": self.max_execution_s,
         }
@@ -135,6 +148,7 @@ ROLES: dict[str, Role] = {
                 "SHOW COLUMNS ON agg.*",
                 *_INPUT,
             ),
+            max_memory_bytes=4 * _GIB,
             system_tables=("parts",),
         ),
         Role(
@@ -151,12 +165,14 @@ ROLES: dict[str, Role] = {
                 *_INPUT,
                 *(f"TABLE ENGINE ON {engine}" for engine in ("MergeTree", "ReplacingMergeTree")),
             ),
+            max_memory_bytes=8 * _GIB,
             system_tables=("parts",),
         ),
         Role(
             RoleName.STATISTICIAN,
             "reads what is published",
             ("SELECT ON pub.*", "SELECT ON ref.*", "dictGet ON ref.*"),
+            max_memory_bytes=2 * _GIB,
             read_only=True,
             max_result_rows=2_000_000,
             max_execution_s=60,
@@ -172,6 +188,7 @@ ROLES: dict[str, Role] = {
                 ),
                 "dictGet ON ref.*",
             ),
+            max_memory_bytes=8 * _GIB,
             system_tables=("parts",),
             read_only=True,
             max_execution_s=600,
@@ -192,6 +209,7 @@ ROLES: dict[str, Role] = {
                 "SET DEFINER ON *",
                 *(f"TABLE ENGINE ON {engine}" for engine in ENGINES),
             ),
+            max_memory_bytes=16 * _GIB,
             is_owner=True,
         ),
     )
@@ -203,6 +221,7 @@ def role_statements(role: Role) -> tuple[str, ...]:
     """What makes a role on a server; repeatable, and a right that is there already stays."""
     name = role.sql_name
     settings = [f"{key} = {limit} MIN 1 MAX {limit}" for key, limit in role.settings.items()]
+    settings += [f"{key} CONST" for key in KEPT_MEMORY_SETTINGS]
     if role.max_result_rows is not None:
         settings.append("result_overflow_mode = 'throw' CONST")
     if role.read_only:
@@ -222,14 +241,22 @@ def role_statements(role: Role) -> tuple[str, ...]:
 
 
 def undeclared_rights(role: Role, shown: Iterable[str]) -> tuple[str, ...]:
-    """What lines of `SHOW GRANTS` allow beyond a role's declaration, in words."""
+    """What lines of `SHOW GRANTS` allow beyond a role's declaration, in words.
+
+    Another role counts as such, whether it is enabled or not, and so does handing the own one on.
+    """
+    lines = [line.strip() for line in shown]
     declared = role.rights
     wider = sorted(
         (right, place)
-        for right, place in set(parse_grants(shown))
+        for right, place in set(parse_grants(lines))
         if not any(_covers(mine, (right, place)) for mine in declared)
     )
-    return tuple(f"{right} ON {place}" for right, place in wider)
+    roles = [name for name in parse_roles(lines) if name != role.sql_name]
+    return (
+        *(f"{right} ON {place}" for right, place in wider),
+        *(f"use the role {name}" for name in roles),
+    )
 
 
 def refuse_wider(role: Role, shown: Iterable[str], whose: str) -> None:
@@ -244,6 +271,10 @@ def refuse_wider(role: Role, shown: Iterable[str], whose: str) -> None:
 
 
 _GRANT = re.compile(r"GRANT (?P<rights>.+) ON (?P<place>\S+)(?: TO .*?)?(?P<more> WITH GRANT .*)?")
+_ROLE = r"`(?:[^`\\]|\\.)*`|[^`, ]+"
+_ROLES = re.compile(
+    rf"GRANT (?P<roles>(?:{_ROLE})(?:, (?:{_ROLE}))*) TO .*?(?P<more> WITH ADMIN OPTION)?"
+)
 _COLUMNS = re.compile(r"\([^)]*\)")
 _RIGHT = re.compile(r"((?:[^,(]|\([^)]*\))+)(?:, |$)")
 
@@ -251,7 +282,7 @@ _RIGHT = re.compile(r"((?:[^,(]|\([^)]*\))+)(?:, |$)")
 def parse_grants(lines: Iterable[str]) -> Iterator[Right]:
     """Single rights of `GRANT` lines; one that may be handed on is a right of its own.
 
-    A line that grants a role names no place and gives nothing: what the role may is shown with it.
+    A line that grants a role names no place: what the role may is shown with it (`parse_roles`).
     """
     for line in lines:
         match = _GRANT.fullmatch(line.strip())
@@ -259,6 +290,24 @@ def parse_grants(lines: Iterable[str]) -> Iterator[Right]:
             handed_on = " WITH GRANT OPTION" if match["more"] else ""
             for right in _RIGHT.findall(match["rights"]):
                 yield f"{right.strip()}{handed_on}", match["place"].replace("`", "")
+
+
+def parse_roles(lines: Iterable[str]) -> Iterator[str]:
+    """Roles of `GRANT` lines that name no place; one that may be handed on says so.
+
+    A `GRANT` line that is none of ClickHouse's is named whole, as a role that nobody declared.
+    """
+    for line in lines:
+        text = line.strip()
+        if not text.startswith("GRANT ") or _GRANT.fullmatch(text) is not None:
+            continue
+        match = _ROLES.fullmatch(text)
+        if match is None:
+            yield text
+            continue
+        handed_on = " WITH ADMIN OPTION" if match["more"] else ""
+        for name in re.findall(_ROLE, match["roles"]):
+            yield f"{name.strip('`')}{handed_on}"
 
 
 def _covers(mine: Right, other: Right) -> bool:

@@ -38,6 +38,7 @@ __all__ = [
     "login_of",
     "read_call",
     "receive",
+    "refuse_unfit_format",
     "wants_blocks",
 ]
 
@@ -69,6 +70,7 @@ class Call:
     database: str
     default_format: str
     query_id: str
+    user: str
     role: Role
     read_only: bool
     content_encoding: str
@@ -110,17 +112,26 @@ def authenticate(name: str, password: str, accounts: Iterable[Account]) -> Accou
     )
 
 
-async def receive(request: Request, body: IO[bytes], limits: ServiceLimits) -> Mapping[str, str]:
-    """Spool the body; a form's fields are returned instead."""
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > limits.max_body_bytes:
-        raise _too_large(limits.max_body_bytes)
+async def receive(
+    request: Request, body: IO[bytes], limits: ServiceLimits, role: Role
+) -> Mapping[str, str]:
+    """Spool the body, of a request that only reads just a statement; a form is returned instead."""
+    limit_bytes = limits.max_body_bytes
+    if _only_reads(request, role):
+        limit_bytes = min(limit_bytes, limits.max_query_bytes)
     content_type = request.headers.get("content-type", "")
     if content_type.startswith("multipart/form-data"):
         return await _receive_form(request, limits)
-    async for chunk in _chunks(request, limits.max_body_bytes):
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limit_bytes:
+        raise _too_large(limit_bytes)
+    async for chunk in _chunks(request, limit_bytes):
         body.write(chunk)
     return {}
+
+
+def _only_reads(request: Request, role: Role) -> bool:
+    return role.read_only or request.method in ("GET", "HEAD")
 
 
 async def _receive_form(request: Request, limits: ServiceLimits) -> Mapping[str, str]:
@@ -181,8 +192,6 @@ def read_call(request: Request, form: Mapping[str, str], account: Account, query
         or request.headers.get("x-clickhouse-format", "")
         or "TabSeparated"
     )
-    if _FORMAT_NAME.fullmatch(default_format) is None:
-        raise ClickHouseError.refused(UNKNOWN_FORMAT, f"Unknown format {default_format!r}.")
     compresses = values.get("enable_http_compression", "0") in ("1", "true")
     version = values.get("client_protocol_version", "")
     return Call(
@@ -192,14 +201,21 @@ def read_call(request: Request, form: Mapping[str, str], account: Account, query
         database=values.get("database") or request.headers.get("x-clickhouse-database", ""),
         default_format=default_format,
         query_id=query_id,
+        user=account.username,
         role=account.role,
-        read_only=account.role.read_only or request.method in ("GET", "HEAD"),
+        read_only=_only_reads(request, account.role),
         content_encoding=request.headers.get("content-encoding", "").strip().lower(),
         accept_encoding=request.headers.get("accept-encoding", "") if compresses else "",
         body_in_blocks=_is_on(request, "decompress"),
         answer_in_blocks=wants_blocks(request),
         protocol_version=int(version) if _VERSION.fullmatch(version) else 0,
     )
+
+
+def refuse_unfit_format(name: str) -> None:
+    """UNKNOWN_FORMAT for a name that is none: it comes back in a header."""
+    if _FORMAT_NAME.fullmatch(name) is None:
+        raise ClickHouseError.refused(UNKNOWN_FORMAT, f"Unknown format {name[:100]!r}.")
 
 
 def wants_blocks(request: Request) -> bool:

@@ -12,12 +12,30 @@ changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.rights import ROLES, Role
+from schemas.rights import KEPT_MEMORY_SETTINGS, ROLES, Role
 
-__all__ = ["ServiceLimits", "write_config"]
+__all__ = ["ServiceLimits", "role_settings", "write_config"]
+
+_CONTROL_GROUPS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def _half_of_memory() -> int:
+    """Of the machine's or the container's: broker, registry and workers run beside the engine."""
+    total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in _CONTROL_GROUPS:
+        try:
+            allowed_bytes = int(file.read_text())
+        except (OSError, ValueError):  # no such control group, or "max"
+            continue
+        total_bytes = min(total_bytes, allowed_bytes)
+    return total_bytes // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +43,22 @@ class ServiceLimits:
     """What one request may use, and how many may run at once.
 
     Read-only roles have slots of their own (`reader_requests`), so that they never hold up those
-    who write, and their statements end after `reader_timeout_s` or the role's own, shorter time. A
-    compressed block has at most
+    who write, and their statements end after `reader_timeout_s` or the role's own, shorter time. An
+    account has at most `account_requests` under way, waiting ones included, and `max_unsent_bytes`
+    of answers that its clients have not taken yet. A compressed block has at most
     `max_block_bytes`, packed or unpacked: what clickhouse-go reads, which packs a batch into one.
     """
 
+    max_memory_bytes: int = field(default_factory=_half_of_memory)
+    """Of the engine, all statements together."""
     max_result_bytes: int = 512 * 1024 * 1024
+    max_unsent_bytes: int = 1024 * 1024 * 1024
     max_body_bytes: int = 512 * 1024 * 1024
     max_decoded_bytes: int = 2 * 1024 * 1024 * 1024
     max_block_bytes: int = 128 * 1024 * 1024
     max_query_bytes: int = 1024 * 1024
     max_form_bytes: int = 4 * 1024 * 1024
+    account_requests: int = 64
     concurrent_requests: int = 16
     reader_requests: int = 4
     reader_timeout_s: float = 600.0
@@ -56,6 +79,8 @@ _FIXED = (
     "format_avro_schema_registry_url", "url_base", "s3_base",
     # disks
     "merge_tree_disk", "merge_tree_storage_policy", "merge_tree_table_disk",
+    # all handles are one user, so a limit of the user is everybody's
+    *KEPT_MEMORY_SETTINGS,
 )  # fmt: skip
 """Settings that keep their value."""
 
@@ -86,6 +111,7 @@ _SERVER = """<clickhouse>
   <timezone>UTC</timezone>
   <mark_cache_size>134217728</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
+  <max_server_memory_usage>{memory}</max_server_memory_usage>
 </clickhouse>
 """
 
@@ -102,12 +128,12 @@ def write_config(directory: Path, limits: ServiceLimits) -> Path:
             # a statement is also sent as a literal, every sign of it perhaps escaped
             query_size=2 * limits.max_query_bytes + 1024,
             fixed=fixed,
-            profiles="".join(map(_profile, ROLES.values())),
+            profiles="".join(_profile(role, limits) for role in ROLES.values()),
             roles="".join(map(_role, ROLES.values())),
             role_names=", ".join(role.sql_name for role in ROLES.values()),
         )
     )
-    server.write_text(_SERVER.format(users=users))
+    server.write_text(_SERVER.format(users=users, memory=limits.max_memory_bytes))
     return server
 
 
@@ -116,9 +142,18 @@ def _role(role: Role) -> str:
     return f"<{role.sql_name}><grants>{queries}</grants></{role.sql_name}>"
 
 
-def _profile(role: Role) -> str:
+def role_settings(role: Role, limits: ServiceLimits) -> dict[str, int]:
+    """A role's limits here: all readers together leave half of the memory to those who write."""
+    half_bytes = limits.max_memory_bytes // 2
+    share_bytes = half_bytes // limits.reader_requests if role.read_only else half_bytes
+    declared = role.settings
+    return {**declared, "max_memory_usage": min(declared["max_memory_usage"], share_bytes)}
+
+
+def _profile(role: Role, limits: ServiceLimits) -> str:
     """The constraints alone: chDB takes no values from a profile that a handle changes to."""
-    limits = "".join(
-        f"<{name}><min>1</min><max>{limit}</max></{name}>" for name, limit in role.settings.items()
+    constraints = "".join(
+        f"<{name}><min>1</min><max>{limit}</max></{name}>"
+        for name, limit in role_settings(role, limits).items()
     )
-    return f"<{role.sql_name}><constraints>{limits}</constraints></{role.sql_name}>"
+    return f"<{role.sql_name}><constraints>{constraints}</constraints></{role.sql_name}>"

@@ -16,23 +16,28 @@ import importlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from deploy.clickhouse.config import ServiceLimits, write_config
-from deploy.clickhouse.errors import UNKNOWN_SETTING, ClickHouseError
+from deploy.clickhouse.config import ServiceLimits, role_settings, write_config
+from deploy.clickhouse.errors import TOO_MANY_ROWS_OR_BYTES, UNKNOWN_SETTING, ClickHouseError
 from deploy.clickhouse.guard import (
     dictionary_queries,
     refuse_forbidden,
     refuse_passed_functions,
 )
-from deploy.clickhouse.lexer import quote, tokens
-from deploy.clickhouse.roles import refuse_beyond_role, refuse_change_of_role, refused_profile
+from deploy.clickhouse.lexer import Token, go_on, quote, tokens
+from deploy.clickhouse.roles import (
+    own_grants,
+    refuse_beyond_role,
+    refuse_change_of_role,
+    refused_profile,
+)
 from deploy.clickhouse.statement import INPUT_TABLE, Statement
 from schemas.errors import ConfigurationError
-from schemas.rights import ROLES, Role, parse_grants, refuse_wider
+from schemas.rights import ROLES, Role, parse_grants, parse_roles, refuse_wider
 
 __all__ = ["Engine", "Job", "Result"]
 
@@ -49,10 +54,13 @@ class Job:
     """One statement with everything that belongs to its request.
 
     `ticket` is what `Engine.cancel` knows it by; letters and digits, none for what always ends.
+    `check` is called while it is read, and may raise to break off.
     """
 
     statement: Statement
     role: Role
+    user: str = "default"
+    """Who is told that something is not allowed: the account."""
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     database: str = ""
@@ -60,6 +68,7 @@ class Job:
     data_file: Path | None = None
     read_only: bool = False
     ticket: str = ""
+    check: Callable[[], None] = go_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +87,14 @@ class Result:
 class Engine:
     """An open data directory. `open` it once a process."""
 
-    def __init__(self, connection_string: str, incoming: Path) -> None:
+    def __init__(self, connection_string: str, incoming: Path, limits: ServiceLimits) -> None:
         # chDB takes 0.7 s and 250 MB to import: only the process that serves it pays
         core: Any = importlib.import_module("chdb._chdb")
         self._connect = core.connect
         self._connection_string = connection_string
         self._spare: Any = self._connect(connection_string)
         self._lock: IO[str] | None = None
+        self._limits = limits
         self.incoming = incoming
         self.version = ""
         self.formats: frozenset[str] = frozenset()
@@ -113,7 +123,7 @@ class Engine:
         temporary.mkdir(exist_ok=True)
         os.environ["TMPDIR"] = str(temporary)
         try:
-            engine = cls(f"{store}?config-file={config}", incoming)
+            engine = cls(f"{store}?config-file={config}", incoming, limits)
         except RuntimeError as error:
             lock.close()
             raise ConfigurationError(
@@ -123,18 +133,24 @@ class Engine:
         # what a killed process left
         for left_over in incoming.iterdir():
             left_over.unlink()
-        engine._check(limits)
+        engine._check()
         engine._ask(f"CREATE DATABASE IF NOT EXISTS {MAIN_DATABASE}")
         return engine
 
-    def _check(self, limits: ServiceLimits) -> None:
+    def _check(self) -> None:
         """Ask the engine what it applied: it tells nobody when it ignores a configuration."""
         limit = self._ask("SELECT getSetting('max_result_bytes')").strip()
-        granted = sorted(self._ask("SELECT arrayJoin(currentRoles())").split())
+        memory = self._ask(
+            "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
+        ).strip()
+        declared = sorted(role.sql_name for role in ROLES.values())
+        enabled = sorted(self._ask("SELECT arrayJoin(currentRoles())").split())
         directly = self._ask("SHOW GRANTS").splitlines()
         if (
-            limit != str(limits.max_result_bytes)
-            or granted != sorted(role.sql_name for role in ROLES.values())
+            limit != str(self._limits.max_result_bytes)
+            or memory != str(self._limits.max_memory_bytes)
+            or enabled != declared
+            or sorted(parse_roles(directly)) != declared
             or any(parse_grants(directly))
         ):
             raise ConfigurationError(
@@ -163,15 +179,14 @@ class Engine:
             finally:
                 handle.close()
         except RuntimeError as error:
-            raise ClickHouseError.from_engine(str(error)) from error
+            raise ClickHouseError.from_engine(str(error), job.user) from error
 
     def _run_on(self, handle: Any, job: Job) -> Result:
         statement = job.statement
         handle.query(f"USE {_database(job.database)}")
         handle.query(f"SET ROLE {job.role.sql_name}")
-        limits = {name: str(limit) for name, limit in job.role.settings.items()}
-        if limits:
-            self._set(handle, {**limits, "profile": job.role.sql_name})
+        limits = {name: str(limit) for name, limit in role_settings(job.role, self._limits).items()}
+        self._set(handle, {**limits, "profile": job.role.sql_name})
         settings = dict(job.settings)
         if "profile" in settings:
             raise refused_profile()
@@ -190,7 +205,8 @@ class Engine:
                     f"{statement.settings_clause} FORMAT {statement.data_format}",
                 ]
         for text in (*steps, sql):
-            self._refuse_forbidden(handle, text, own_file, job)
+            written_down = self._refuse_forbidden(handle, text, own_file, job)
+        sql = own_grants(written_down, job.user, job.role) or sql
         if steps:
             handle.query(steps[0])
         self._set(handle, settings)
@@ -198,7 +214,9 @@ class Engine:
             handle.query(steps[1])
         if job.ticket:
             sql = f"{_label(job.ticket)} {sql}"
+        job.check()
         answer = handle.query(sql, job.default_format, params=dict(job.parameters))
+        self._refuse_long(answer.size(), job)
         data = bytes(answer.bytes())
         return Result(
             data,
@@ -210,22 +228,40 @@ class Engine:
             answer.elapsed(),
         )
 
+    def _refuse_long(self, length_bytes: int, job: Job) -> None:
+        """The engine bounds an answer by its blocks, but never one of a single row."""
+        limit_bytes = self._limits.max_result_bytes
+        asked = job.settings.get("max_result_bytes", "")
+        if asked.isdecimal():
+            limit_bytes = min(limit_bytes, int(asked))
+        if length_bytes > limit_bytes:
+            raise ClickHouseError.refused(
+                TOO_MANY_ROWS_OR_BYTES,
+                f"Limit for result exceeded, max bytes: {limit_bytes}, current bytes: "
+                f"{length_bytes}. Ask for less at a time.",
+            )
+
     def _set(self, handle: Any, settings: Mapping[str, str]) -> None:
         if settings:
             handle.query("SET " + ", ".join(_assignment(k, v) for k, v in settings.items()))
 
-    def _refuse_forbidden(self, handle: Any, sql: str, own_file: str | None, job: Job) -> None:
+    def _refuse_forbidden(
+        self, handle: Any, sql: str, own_file: str | None, job: Job
+    ) -> Sequence[Token]:
         """Refuse what is no single statement, reaches out of the database or beyond the role.
 
-        Asked before the request's settings hold, since they could change the answer.
+        Returns the statement as ClickHouse writes it down. Asked before the request's settings
+        hold, since they could change the answer.
         """
         if not sql:
-            return
+            return ()
+        job.check()
         try:
             answer = handle.query(f"SELECT formatQuerySingleLine({quote(sql)})", "TSVRaw")
         except RuntimeError as error:
-            raise ClickHouseError.from_engine(_OF_OUR_QUESTION.sub("", str(error))) from error
-        written_down = list(tokens(bytes(answer.bytes())))
+            message = _OF_OUR_QUESTION.sub("", str(error))
+            raise ClickHouseError.from_engine(message, job.user) from error
+        written_down = list(tokens(bytes(answer.bytes()), job.check))
         refuse_forbidden(written_down, self.formats, own_file)
         refuse_passed_functions(written_down)
         refuse_change_of_role(written_down)
@@ -234,6 +270,7 @@ class Engine:
         )
         for query in dictionary_queries(written_down):
             self._refuse_forbidden(handle, query, None, job)
+        return written_down
 
     def cancel(self, ticket: str) -> None:
         """End the statement of a job, if it runs by now."""

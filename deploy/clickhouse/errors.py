@@ -5,9 +5,13 @@ A refusal of ours uses ClickHouse's number, so clients can't tell it from the se
 
 from __future__ import annotations
 
+import errno
+import logging
 import re
 
 __all__ = ["ClickHouseError", "http_status"]
+
+_log = logging.getLogger(__name__)
 
 SYNTAX_ERROR = 62
 NOT_IMPLEMENTED = 48
@@ -28,6 +32,12 @@ UNKNOWN_FORMAT = 73
 QUOTA_EXCEEDED = 201
 TIMEOUT_EXCEEDED = 159
 QUERY_WAS_CANCELLED = 394
+READONLY = 164
+TOO_MANY_SIMULTANEOUS_QUERIES = 202
+MEMORY_LIMIT_EXCEEDED = 241
+NOT_ENOUGH_SPACE = 243
+TOO_MANY_ROWS_OR_BYTES = 396
+QUERY_WAS_CANCELLED_BY_CLIENT = 735
 STD_EXCEPTION = 1001
 
 _NAMES = {
@@ -49,6 +59,13 @@ _NAMES = {
     UNKNOWN_FORMAT: "UNKNOWN_FORMAT",
     QUOTA_EXCEEDED: "QUOTA_EXCEEDED",
     TIMEOUT_EXCEEDED: "TIMEOUT_EXCEEDED",
+    READONLY: "READONLY",
+    TOO_MANY_SIMULTANEOUS_QUERIES: "TOO_MANY_SIMULTANEOUS_QUERIES",
+    MEMORY_LIMIT_EXCEEDED: "MEMORY_LIMIT_EXCEEDED",
+    NOT_ENOUGH_SPACE: "NOT_ENOUGH_SPACE",
+    TOO_MANY_ROWS_OR_BYTES: "TOO_MANY_ROWS_OR_BYTES",
+    QUERY_WAS_CANCELLED: "QUERY_WAS_CANCELLED",
+    QUERY_WAS_CANCELLED_BY_CLIENT: "QUERY_WAS_CANCELLED_BY_CLIENT",
     STD_EXCEPTION: "STD_EXCEPTION",
 }
 
@@ -60,11 +77,14 @@ _STATUS: dict[int, tuple[int, ...]] = {
     404: (60, 46, 47, 50, 51, 81, 115, 54, 63, 73, 128, 78, 511, 456),
     408: (159,),
     413: (594, LIMIT_EXCEEDED),
+    499: (QUERY_WAS_CANCELLED_BY_CLIENT,),
     501: (48,),
     503: (209, 76, 439),
 }
 _BY_CODE = {code: status for status, codes in _STATUS.items() for code in codes}
 _CODE = re.compile(r"Code: (\d+)\.")
+_ENGINE_S_USER = re.compile(r"((?:Code: 497\. DB::Exception: )+)default: ")
+_DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ClickHouseError(Exception):
@@ -81,12 +101,36 @@ class ClickHouseError(Exception):
         return cls(code, f"Code: {code}. DB::Exception: {why} ({_NAMES[code]})")
 
     @classmethod
-    def from_engine(cls, message: str) -> ClickHouseError:
-        """What chDB raised; an unnumbered message counts as STD_EXCEPTION."""
+    def from_engine(cls, message: str, user: str = "default") -> ClickHouseError:
+        """What chDB raised; an unnumbered message counts as STD_EXCEPTION.
+
+        Where it says at its very beginning who may not, this names the account: chDB's one user
+        is nobody's login.
+        """
         match = _CODE.search(message)
         if match is None:
             return cls.refused(STD_EXCEPTION, message.strip())
-        return cls(int(match.group(1)), message[match.start() :].strip())
+        text = message[match.start() :].strip()
+        named = _ENGINE_S_USER.match(text)
+        if named is not None:
+            text = f"{named[1]}{user}: {text[named.end() :]}"
+        return cls(int(match.group(1)), text)
+
+    @classmethod
+    def from_failure(cls, error: Exception) -> ClickHouseError:
+        """Whatever went wrong in the service, as the client is told; the process's log has more."""
+        if isinstance(error, cls):
+            return error
+        _log.error("a request failed", exc_info=error)
+        if isinstance(error, OSError) and error.errno in _DISK_IS_FULL:
+            return cls.refused(
+                NOT_ENOUGH_SPACE,
+                f"The service's disk can't take the request ({error.strerror}): tell the operator.",
+            )
+        what = type(error).__name__
+        return cls.refused(
+            STD_EXCEPTION, f"The service failed ({what}): tell the operator, whose log says why."
+        )
 
 
 def http_status(code: int) -> int:

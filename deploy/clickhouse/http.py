@@ -3,14 +3,15 @@
 The event loop only receives bodies and answers pings; everything else runs in a bounded number of
 threads, one engine handle each; read-only roles have a number of their own. A body is spooled
 before it is decoded and decoded before it is inserted, so a body that is cut, broken or too large
-leaves no rows. Answers are materialised, bounded by the engine's own `max_result_bytes`. A client
-that goes away leaves the queue, and its statement is ended if it only reads: an INSERT that began
-is brought to its end.
+leaves no rows; who only reads sends no data and so fills no disk. Answers are materialised: the
+role's memory bounds them while they are made, `max_result_bytes` what is sent, and `Admission` what
+an account has under way or has not taken. A client that goes away leaves the queue, and its
+statement is ended if it only reads: an INSERT that began is brought to its end. Whatever fails is
+an error of ClickHouse's for the client, and a line of the audit log.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 import tempfile
@@ -27,9 +28,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from deploy.clickhouse.accounts import Account
+from deploy.clickhouse.admission import Admission
+from deploy.clickhouse.answers import SteppedResponse, answer, failure
 from deploy.clickhouse.audit import AuditLog, Entry
-from deploy.clickhouse.blocks import BlockReader, pack_blocks
-from deploy.clickhouse.bodies import BoundedReader, choose_encoding, decoder, encode
+from deploy.clickhouse.blocks import BlockReader
+from deploy.clickhouse.bodies import BoundedReader, decoder
 from deploy.clickhouse.calls import (
     Call,
     asked_query_id,
@@ -37,6 +40,7 @@ from deploy.clickhouse.calls import (
     login_of,
     read_call,
     receive,
+    refuse_unfit_format,
     wants_blocks,
 )
 from deploy.clickhouse.config import ServiceLimits
@@ -44,29 +48,18 @@ from deploy.clickhouse.engine import Engine, Job, Result
 from deploy.clickhouse.errors import (
     QUERY_IS_TOO_LARGE,
     QUERY_WAS_CANCELLED,
+    QUERY_WAS_CANCELLED_BY_CLIENT,
+    READONLY,
     TIMEOUT_EXCEEDED,
     ClickHouseError,
-    http_status,
 )
-from deploy.clickhouse.hello import DISPLAY_NAME, ROW_FORMAT, hello_block, is_hello
+from deploy.clickhouse.hello import ROW_FORMAT, hello_block, is_hello
 from deploy.clickhouse.quota import Quotas
 from deploy.clickhouse.statement import Statement, parse_statement
 from schemas.rights import Role
 
 __all__ = ["make_app"]
 
-_CONTENT_TYPES = {
-    "json": "application/json; charset=UTF-8",
-    "jsoncompact": "application/json; charset=UTF-8",
-    "jsoneachrow": "application/x-ndjson; charset=UTF-8",
-    "csv": "text/csv; charset=UTF-8; header=absent",
-    "csvwithnames": "text/csv; charset=UTF-8; header=present",
-    "tabseparated": "text/tab-separated-values; charset=UTF-8",
-    "tsv": "text/tab-separated-values; charset=UTF-8",
-}
-_ERRORS_IN_BLOCKS = frozenset({400, 404, 500})
-"""A server packs every error after the login. JDBC's client-v2 unpacks those with these statuses
-only and can't read the others; clickhouse-go reads both."""
 _READING_WORDS = frozenset({"SELECT", "WITH"})
 _CANCEL_INTERVAL_S = 0.5
 _SPOOL_BYTES = 4 * 1024 * 1024
@@ -80,9 +73,18 @@ class _Progress:
     began: bool = False
     only_reads: bool = False
     late: bool = False
+    gone: bool = False
     asked: str = ""
+    is_read: bool = False
     rows: int = 0
     written_rows: int = 0
+
+    def check(self) -> None:
+        """QUERY_WAS_CANCELLED once nobody waits any more, or no longer may."""
+        if self.late or self.gone:
+            raise ClickHouseError.refused(
+                QUERY_WAS_CANCELLED, "It was broken off before the engine ran it."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +95,27 @@ class _Service:
     audit: AuditLog
     quotas: Quotas
     slots: anyio.Semaphore = field(init=False)
+    admission: Admission = field(init=False)
     reader_slots: anyio.Semaphore = field(init=False)
     threads: anyio.CapacityLimiter = field(init=False)
     cancel_threads: anyio.CapacityLimiter = field(init=False)
+    audit_threads: anyio.CapacityLimiter = field(init=False)
 
     def __post_init__(self) -> None:
         writers, readers = self.limits.concurrent_requests, self.limits.reader_requests
+        object.__setattr__(self, "admission", Admission(self.limits))
         object.__setattr__(self, "slots", anyio.Semaphore(writers))
         object.__setattr__(self, "reader_slots", anyio.Semaphore(readers))
         object.__setattr__(self, "threads", anyio.CapacityLimiter(writers + readers))
         object.__setattr__(self, "cancel_threads", anyio.CapacityLimiter(1))
+        object.__setattr__(self, "audit_threads", anyio.CapacityLimiter(writers))
 
     async def handle(self, request: Request) -> Response:
         query_id = str(uuid.uuid4())
-        progress = _Progress(asked=request.query_params.get("query", ""))
+        progress = _Progress()
+        in_blocks, version = wants_blocks(request), self.engine.version
         user, role, code = "", "", 0
+        response: Response
         try:
             query_id = asked_query_id(request) or query_id
             user, password = login_of(request)
@@ -115,33 +123,58 @@ class _Service:
             role = account.role.name
             if request.method in ("GET", "HEAD") and "query" not in request.query_params:
                 return PlainTextResponse("Ok.\n")
-            with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(self.engine.incoming)) as body:
-                self.quotas.take(account)
-                form = await receive(request, body, self.limits)
-                call = read_call(request, form, account, query_id)
-                body.seek(0)
-                answer = await self._answer_watched(request, account, call, body, progress)
-        except ClickHouseError as error:
-            code = error.code
-            answer = self._failure(error, query_id, in_blocks=wants_blocks(request))
+            progress.asked = request.query_params.get("query", "")
+            self.quotas.take(account)
+            with self.admission.request(account):
+                response = await self._answer_request(request, account, query_id, progress)
         except ClientDisconnect:
-            return Response(status_code=499)
+            left = _left("while it sent its body")
+            code, response = left.code, failure(left, query_id, version, in_blocks=in_blocks)
+        except Exception as error:
+            refusal = ClickHouseError.from_failure(error)
+            code, response = refusal.code, failure(refusal, query_id, version, in_blocks=in_blocks)
+        entry = Entry(
+            user=user,
+            role=role,
+            address=request.client.host if request.client else "",
+            query_id=query_id,
+            query=progress.asked,
+            is_read=progress.is_read,
+            rows=0 if code else progress.rows,
+            written_rows=progress.written_rows,
+            code=code,
+        )
         try:
-            self.audit.write(
-                Entry(
-                    user=user,
-                    role=role,
-                    address=request.client.host if request.client else "",
-                    query_id=query_id,
-                    query=progress.asked,
-                    rows=progress.rows,
-                    written_rows=progress.written_rows,
-                    code=code,
-                )
-            )
-        except ClickHouseError as error:
-            return self._failure(error, query_id, in_blocks=wants_blocks(request))
-        return answer
+            # a long statement takes a while to mask
+            await anyio.to_thread.run_sync(self.audit.write, entry, limiter=self.audit_threads)
+        except Exception as error:
+            if isinstance(response, SteppedResponse):
+                response.end()
+            refusal = ClickHouseError.from_failure(error)
+            return failure(refusal, query_id, version, in_blocks=in_blocks)
+        return response
+
+    async def _answer_request(
+        self, request: Request, account: Account, query_id: str, progress: _Progress
+    ) -> SteppedResponse:
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(self.engine.incoming)) as body:
+            form = await receive(request, body, self.limits, account.role)
+            call = read_call(request, form, account, query_id)
+            body.seek(0)
+            try:
+                response = await self._answer_watched(request, account, call, body, progress)
+            except ClickHouseError:
+                if not progress.began:
+                    # nobody has looked into the body yet, and the audit log must say what it asked
+                    with suppress(ClickHouseError):
+                        await anyio.to_thread.run_sync(
+                            self._read_head, call, body, progress, limiter=self.audit_threads
+                        )
+                raise
+        held_bytes = len(response.body)
+        self.admission.hold(account, held_bytes)
+        response.on_end = lambda: self.admission.release(account, held_bytes)
+        return response
 
     async def _answer_watched(
         self,
@@ -150,9 +183,9 @@ class _Service:
         call: Call,
         body: IO[bytes],
         progress: _Progress,
-    ) -> Response:
+    ) -> SteppedResponse:
         """Answer in a thread, once there is a slot, for as long as the client waits and may."""
-        outcome: Response | ClickHouseError = Response(status_code=499)
+        outcome: SteppedResponse | ClickHouseError = _left("before it was its turn")
         async with anyio.create_task_group() as watchers:
             watchers.start_soon(self._end_when_gone, request, call, progress, watchers.cancel_scope)
             async with self.reader_slots if account.role.read_only else self.slots:
@@ -163,10 +196,10 @@ class _Service:
                     outcome = await anyio.to_thread.run_sync(
                         self._answer, call, body, progress, limiter=self.threads
                     )
-                except ClickHouseError as error:
-                    outcome = error
+                except Exception as error:
+                    outcome = ClickHouseError.from_failure(error)
             watchers.cancel_scope.cancel()
-        if isinstance(outcome, Response):
+        if isinstance(outcome, SteppedResponse):
             return outcome
         if progress.late and outcome.code == QUERY_WAS_CANCELLED:
             raise ClickHouseError.refused(
@@ -174,6 +207,8 @@ class _Service:
                 f"A statement of {account.username} may run {self._time_s(account.role):g} s. "
                 "Ask for less at a time.",
             )
+        if progress.gone and outcome.code == QUERY_WAS_CANCELLED:
+            raise _left("while it was answered")
         raise outcome
 
     async def _end_when_gone(
@@ -181,6 +216,7 @@ class _Service:
     ) -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
+        progress.gone = True
         if progress.began:
             await self._cancel_until_done(call, progress)
         else:
@@ -206,19 +242,24 @@ class _Service:
                     )
             await anyio.sleep(_CANCEL_INTERVAL_S)
 
-    def _answer(self, call: Call, body: IO[bytes], progress: _Progress) -> Response:
+    def _answer(self, call: Call, body: IO[bytes], progress: _Progress) -> SteppedResponse:
         """Everything that takes time, in a thread."""
-        reader = self._open(call, body)
-        head = f"{call.query}\n".encode() if call.query else b""
-        head, whole = self._read_head(head, reader)
-        statement = parse_statement(head, self.engine.formats)
-        progress.asked = statement.sql
+        head, reader, whole = self._read_head(call, body, progress)
+        statement = parse_statement(head, self.engine.formats, progress.check)
+        progress.asked, progress.is_read = statement.sql, True
+        refuse_unfit_format(call.default_format)
         progress.only_reads = call.read_only or statement.first_word in _READING_WORDS
         if statement.data_offset is None and not whole:
             raise ClickHouseError.refused(
                 QUERY_IS_TOO_LARGE,
                 f"The statement exceeds {self.limits.max_query_bytes} bytes: send data with an "
                 "INSERT … FORMAT.",
+            )
+        if statement.data_offset is not None and call.read_only:
+            raise ClickHouseError.refused(
+                READONLY,
+                f"{call.user}: Cannot insert in readonly mode: neither a read-only role nor a GET "
+                "sends data.",
             )
         output_format = statement.output_format or call.default_format
         says_hello = is_hello(statement.sql, output_format, call.protocol_version)
@@ -228,16 +269,7 @@ class _Service:
         progress.rows, progress.written_rows = result.rows, result.written_rows
         if says_hello:
             result = replace(result, data=hello_block(result.data))
-        data = pack_blocks(result.data) if call.answer_in_blocks else result.data
-        encoding = choose_encoding(call.accept_encoding) if data else ""
-        headers = {
-            **self._headers(call.query_id, result),
-            "X-ClickHouse-Format": output_format,
-            "Content-Type": _CONTENT_TYPES.get(output_format.lower(), "application/octet-stream"),
-        }
-        if encoding:
-            headers["Content-Encoding"] = encoding
-        return Response(encode(data, encoding), headers=headers)
+        return answer(call, result, output_format)
 
     def _open(self, call: Call, body: IO[bytes]) -> BoundedReader:
         """The decoded body. Blocks lie inside HTTP's encoding, and both sizes are bounded."""
@@ -248,15 +280,18 @@ class _Service:
         blocks = BlockReader(reader, self.limits.max_block_bytes)
         return BoundedReader(blocks, limit_bytes, "block-compressed")
 
-    def _read_head(self, head: bytes, reader: BoundedReader) -> tuple[bytes, bool]:
-        parts, size = [head], len(head)
-        while size <= self.limits.max_query_bytes:
+    def _read_head(
+        self, call: Call, body: IO[bytes], progress: _Progress
+    ) -> tuple[bytes, BoundedReader, bool]:
+        """The statement, and data behind it; the reader of what follows; whether nothing does."""
+        head = f"{call.query}\n".encode() if call.query else b""
+        reader = self._open(call, body)
+        whole = False
+        while not whole and len(head) <= self.limits.max_query_bytes:
             chunk = reader.read(_COPY_BYTES)
-            if not chunk:
-                return b"".join(parts), True
-            parts.append(chunk)
-            size += len(chunk)
-        return b"".join(parts), False
+            head, whole = head + chunk, not chunk
+        progress.asked = head.decode(errors="replace")
+        return head, reader, whole
 
     def _run(
         self,
@@ -278,6 +313,7 @@ class _Service:
                 Job(
                     statement,
                     call.role,
+                    call.user,
                     call.settings,
                     call.parameters,
                     call.database,
@@ -285,44 +321,16 @@ class _Service:
                     data_file,
                     call.read_only,
                     call.ticket if progress.only_reads else "",
+                    progress.check,
                 )
             )
         finally:
             if data_file is not None:
                 data_file.unlink(missing_ok=True)
 
-    def _headers(self, query_id: str, result: Result | None = None) -> dict[str, str]:
-        headers = {
-            "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
-            "X-ClickHouse-Query-Id": query_id,
-            "X-ClickHouse-Timezone": "UTC",
-        }
-        if result is not None:
-            counts = {
-                "read_rows": result.read_rows,
-                "read_bytes": result.read_bytes,
-                "written_rows": result.written_rows,
-                "written_bytes": result.written_bytes,
-                "total_rows_to_read": 0,
-                "result_rows": result.rows or result.written_rows,
-                "result_bytes": len(result.data),
-                "elapsed_ns": int(result.elapsed_s * 1e9),
-            }
-            headers["X-ClickHouse-Summary"] = json.dumps(
-                {name: str(value) for name, value in counts.items()}, separators=(",", ":")
-            )
-        return headers
 
-    def _failure(self, error: ClickHouseError, query_id: str, *, in_blocks: bool) -> Response:
-        text = error.text
-        if "(version " not in text:
-            text = f"{text} (version {self.engine.version})"
-        status, message = http_status(error.code), f"{text}\n".encode()
-        return PlainTextResponse(
-            pack_blocks(message) if in_blocks and status in _ERRORS_IN_BLOCKS else message,
-            status,
-            {**self._headers(query_id), "X-ClickHouse-Exception-Code": str(error.code)},
-        )
+def _left(when: str) -> ClickHouseError:
+    return ClickHouseError.refused(QUERY_WAS_CANCELLED_BY_CLIENT, f"The client went away {when}.")
 
 
 async def _ok(_request: Request) -> Response:

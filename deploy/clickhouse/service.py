@@ -67,6 +67,8 @@ def serve(
                     access_log=False,
                     timeout_keep_alive=60,
                     server_header=False,
+                    # the audited address is the connection's, whatever a header says
+                    proxy_headers=False,
                     lifespan="on",
                 )
             )

@@ -45,11 +45,12 @@ def check_own_rights(client: Client, role: Role) -> None:
     """This login may do what its role may, and nothing beyond.
 
     Raises:
-        ConfigurationError: it has a wider right, by a role or by itself.
+        ConfigurationError: it has a wider right, by a role or by itself, or a role that it would
+            only have to enable.
     """
     user, roles = client.query("SELECT currentUser(), enabledRoles()").result_rows[0]
     shown = [
-        # a user's own rights; the lines that name his roles say nothing of what those may
+        # a user's own rights and roles, enabled or not; what the roles may is asked role by role
         *_shown(client, "SHOW GRANTS"),
         *(line for name in roles for line in _shown(client, f"SHOW GRANTS FOR `{name}`")),
     ]

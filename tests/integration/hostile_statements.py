@@ -91,6 +91,11 @@ HOSTILE = (
     "CREATE DATABASE f ENGINE = PostgreSQL('127.0.0.1:{port}', 'd', 'u', 'p')",
     "CREATE DATABASE f ENGINE = Remote('127.0.0.1:{port}', 'd')",
     "CREATE DATABASE f ENGINE = S3('http://127.0.0.1:{port}/bucket')",
+    *(
+        f"CREATE DATABASE f ENGINE = {name}('http://127.0.0.1:{{port}}/') "
+        "SETTINGS catalog_type = 'unity', warehouse = 'x'"
+        for name in ("DataLakeCatalog", "`DataLakeCatalog`", "/* */ DataLakeCatalog")
+    ),
     "SELECT * FROM url('http://127.0.0.1:{port}/', LineAsString)",
     "SELECT * FROM remote('127.0.0.1:{port}', 'a.b')",
     *(_DICTIONARY.replace("{source}", source) for source in _SOURCES),

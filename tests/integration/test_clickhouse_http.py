@@ -291,6 +291,12 @@ def test_a_get_can_not_write(service: ClickHouseProcess, table: str) -> None:
         f"http://127.0.0.1:{service.port}/", params={"query": f"INSERT INTO {table} SELECT 1, 'x'"}
     )
     assert answer.headers["X-ClickHouse-Exception-Code"] == "164"
+    answer = httpx.get(
+        f"http://127.0.0.1:{service.port}/",
+        params={"query": f"INSERT INTO {table} VALUES (1, 'x')"},
+    )
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "164"
+    assert "neither a read-only role nor a GET sends data" in answer.text
 
 
 @pytest.mark.parametrize(

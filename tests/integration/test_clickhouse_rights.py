@@ -14,9 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy.clickhouse import ServiceLimits
+from deploy.clickhouse.config import role_settings
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
-from schemas.rights import ROLES, role_statements
+from schemas.rights import KEPT_MEMORY_SETTINGS, ROLES, role_statements
 from sinks.clickhouse import Loader, check_own_rights, provision_roles
 from tests.integration.clickhouse_process import ROOT, ClickHouseProcess
 
@@ -258,6 +260,10 @@ def test_the_catalogue_is_silent_about_another_s_database(service: Service, role
 def test_the_catalogue_names_what_a_statistician_may_read(service: Service) -> None:
     sql = "SELECT DISTINCT database FROM system.columns WHERE name = 'held_7c2' ORDER BY database"
     assert service.ask("statistician", sql).text == "pub\nref\n"
+    merge_trees = (
+        "SELECT count() FROM system.tables WHERE engine = 'MergeTree' AND database = 'pub'"
+    )
+    assert service.ask("statistician", merge_trees).text == "1\n"
     assert service.ask("statistician", "SELECT dictGet('ref.d', 'v', 'k')").text == f"{SECRET}\n"
     assert service.code("statistician", "SELECT name, value FROM system.settings LIMIT 1") == "0"
 
@@ -330,21 +336,67 @@ def test_limits_are_lowered_by_who_asks_and_never_raised(service: Service) -> No
         assert service.code("statistician", "CREATE DATABASE x", readonly=readonly) != "0"
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_statement_has_its_role_s_memory_and_no_more(service: Service, role: str) -> None:
+    limits = ServiceLimits()
+    limit = role_settings(ROLES[role], limits)["max_memory_usage"]
+    assert limit <= limits.max_memory_bytes // 2
+    assert service.ask(role, "SELECT getSetting('max_memory_usage')").text == f"{limit}\n"
+    for value in ("0", str(limit + 1)):
+        assert service.code(role, "SELECT 1", max_memory_usage=value) == "452"
+        assert service.code(role, f"SELECT 1 SETTINGS max_memory_usage = {value}") == "452"
+    for name in KEPT_MEMORY_SETTINGS:
+        assert service.code(role, "SELECT 1", **{name: "1"}) == "452"
+    many = "SELECT length(groupArray(number)) FROM numbers(1000000)"
+    assert service.code(role, many, max_memory_usage="5000000") == "241"
+
+
+def test_readers_leave_half_of_the_memory_to_those_who_write(service: Service) -> None:
+    limits = ServiceLimits()
+    applied = "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
+    assert service.ask("operator", applied).text == f"{limits.max_memory_bytes}\n"
+    for role in (role for role in ROLES.values() if role.read_only):
+        share = role_settings(role, limits)["max_memory_usage"]
+        assert share * limits.reader_requests <= limits.max_memory_bytes // 2
+
+
+def test_an_answer_of_one_row_is_bounded_too(service: Service) -> None:
+    row = "SELECT repeat('x', 5000)"
+    assert service.code("statistician", row, max_result_bytes="1000") == "396"
+    assert service.code("statistician", row, max_result_bytes="5001") == "0"
+
+
+def test_a_login_is_told_by_its_own_name_what_it_has_and_may_not(service: Service) -> None:
+    refusal = service.ask("statistician", "SELECT * FROM raw.t").text
+    assert refusal.startswith("Code: 497. DB::Exception: statistician: Not enough privileges.")
+    grants = "GRANT liaison_statistician TO statistician"
+    assert service.ask("statistician", "SHOW GRANTS").text == f"{grants}\n"
+    asked = "show /* */ grants FOR CURRENT_USER FORMAT JSONEachRow SETTINGS max_threads = 1"
+    assert service.ask("statistician", asked).json() == {"GRANTS": grants}
+    of_the_role = service.ask("auditor", "SHOW GRANTS FOR liaison_statistician").text
+    assert "GRANT SELECT ON pub.* TO liaison_statistician" in of_the_role
+
+
 def test_every_request_stands_in_the_audit_log(service: Service) -> None:
     asked = "SELECT number, {p:String} FROM numbers(7)"
     assert service.ask("statistician", asked, param_p="a-secret-parameter").is_success
     assert service.code("statistician", "SELECT * FROM raw.t") == "497"
     assert service.client.post("/", content="SELECT 1", auth=("auditor", "guessed")).is_error
+    headers = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    service.client.post(
+        "/", content="SELECT 2", auth=("auditor", "of the auditor"), headers=headers
+    )
     named = "CREATE USER x IDENTIFIED WITH plaintext_password BY 'hunter2'"
     service.ask("operator", named)
     service.ask("loader", "INSERT INTO raw.t FORMAT CSV\nrow-of-data\n")
-    last = service.audited()[-5:]
+    last = service.audited()[-6:]
     keys = ("user", "role", "query", "rows", "written_rows", "code")
     assert [tuple(line[key] for key in keys) for line in last] == [
         ("statistician", "statistician", asked, 7, 0, 0),
         ("statistician", "statistician", "SELECT * FROM raw.t", 0, 0, 497),
         ("auditor", "", "", 0, 0, 516),
-        ("operator", "operator", named.replace("hunter2", "[HIDDEN]"), 0, 0, last[3]["code"]),
+        ("auditor", "auditor", "SELECT 2", 1, 0, 0),
+        ("operator", "operator", "CREATE USER x IDENTIFIED [HIDDEN]", 0, 0, last[4]["code"]),
         ("loader", "loader", "INSERT INTO raw.t", 0, 1, 0),
     ]
     assert all(line["address"] == "127.0.0.1" and line["at"] and line["query_id"] for line in last)

@@ -34,6 +34,7 @@ def test_grants_are_read_as_a_server_writes_them() -> None:
     "line",
     [
         "GRANT liaison_loader TO x",
+        "GRANT `liaison_loader` TO `x y`",
         "GRANT SELECT ON raw.facts TO x",
         "GRANT SELECT(bureau) ON raw.facts TO x",
         "GRANT SELECT ON system.parts TO x",
@@ -58,6 +59,14 @@ def test_what_is_within_the_declaration_is_no_wider_right(line: str) -> None:
             "SELECT(n) WITH GRANT OPTION ON raw.*",
         ),
         ("GRANT SELECT ON system.query_log TO x", "SELECT ON system.query_log"),
+        ("GRANT admin TO x", "use the role admin"),
+        ("GRANT liaison_loader, `the admin` TO x", "use the role the admin"),
+        ("GRANT `liaison_loader TO x` TO x", "use the role liaison_loader TO x"),
+        (
+            "GRANT liaison_loader TO x WITH ADMIN OPTION",
+            "use the role liaison_loader WITH ADMIN OPTION",
+        ),
+        ("GRANT what is this", "use the role GRANT what is this"),
     ],
 )
 def test_a_wider_right_is_named(line: str, wider: str) -> None:
@@ -91,7 +100,12 @@ def test_limits_become_a_profile_and_a_quota() -> None:
     profile, quota = statements[-2:]
     assert profile == (
         "CREATE SETTINGS PROFILE OR REPLACE liaison_statistician SETTINGS "
+        "max_memory_usage = 2147483648 MIN 1 MAX 2147483648, "
         "max_result_rows = 2000000 MIN 1 MAX 2000000, max_execution_time = 60 MIN 1 MAX 60, "
+        "max_memory_usage_for_user CONST, max_untracked_memory CONST, "
+        "memory_overcommit_ratio_denominator CONST, "
+        "memory_overcommit_ratio_denominator_for_user CONST, memory_profiler_step CONST, "
+        "reserve_memory CONST, "
         "result_overflow_mode = 'throw' CONST, readonly = 2 MIN 1 MAX 2 TO liaison_statistician"
     )
     assert quota == (

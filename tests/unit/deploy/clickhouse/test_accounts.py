@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,7 @@ from schemas.clock import ManualClock
 from schemas.errors import ConfigurationError
 from schemas.rights import ROLES
 
-ENTRY = Entry("anna", "auditor", "127.0.0.1", "id", "SELECT 1", 1, 0, 0)
+ENTRY = Entry("anna", "auditor", "127.0.0.1", "id", "SELECT 1", True, 1, 0, 0)
 
 
 def test_an_account_knows_its_password_and_keeps_it_nowhere(tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_a_line_holds_who_when_what_and_how_many(tmp_path: Path) -> None:
 )
 def test_a_password_in_a_statement_is_left_out(tmp_path: Path, query: str) -> None:
     log = AuditLog(tmp_path, ManualClock())
-    log.write(Entry("o", "operator", "", "", query, 0, 0, 0))
+    log.write(replace(ENTRY, query=query))
     (file,) = tmp_path.iterdir()
     assert "hunter2" not in file.read_text()
     assert "[HIDDEN]" in file.read_text()
@@ -122,3 +126,50 @@ def test_what_can_not_be_written_is_not_answered(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text("a file")
     with pytest.raises(ConfigurationError, match="audit log in"):
         AuditLog(tmp_path / "audit", ManualClock())
+
+
+def line_of(folder: Path, entry: Entry) -> dict[str, object]:
+    AuditLog(folder, ManualClock()).write(entry)
+    (file,) = folder.iterdir()
+    line = json.loads(file.read_text().splitlines()[-1])
+    assert isinstance(line, dict)
+    return line
+
+
+def test_a_comment_takes_no_room_of_a_long_statement(tmp_path: Path) -> None:
+    filler = f"/*{'x' * 20_000}*/"
+    asked = f"{filler} SELECT held {filler} FROM raw.facts {filler}"
+    line = line_of(tmp_path, replace(ENTRY, query=asked))
+    assert line["query"] == "SELECT held FROM raw.facts"
+
+
+def test_a_long_statement_stands_there_by_its_ends_and_its_hash(tmp_path: Path) -> None:
+    asked = f"SELECT {'1,' * 9_000} held FROM raw.facts WHERE bureau = 'FR'"
+    line = line_of(tmp_path, replace(ENTRY, query=asked))
+    assert asked.startswith(str(line["query"]))
+    assert str(line["query_tail"]).endswith("1, held FROM raw.facts WHERE bureau = 'FR'")
+    assert len(str(line["query"])) + len(str(line["query_tail"])) == 16_384
+    assert line["query_length"] == len(asked)
+    assert line["query_sha256"] == hashlib.sha256(asked.encode()).hexdigest()
+
+
+def test_a_name_takes_no_room_that_it_likes(tmp_path: Path) -> None:
+    assert line_of(tmp_path, replace(ENTRY, user="N" * 40_000))["user"] == "N" * 128
+
+
+def test_a_line_is_whole_or_not_there(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, ManualClock())
+    (file,) = tmp_path.iterdir()
+    length = 2**30  # sparse, so that no other file of this process reaches the limit
+    os.truncate(file, length)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length + 10, hard))
+    try:
+        with pytest.raises(ClickHouseError, match="audit log can't be written"):
+            log.write(ENTRY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.stat().st_size == length
+    os.truncate(file, 0)
+    log.write(ENTRY)
+    assert json.loads(file.read_text())["query"] == "SELECT 1"

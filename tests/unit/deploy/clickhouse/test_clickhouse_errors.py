@@ -26,3 +26,15 @@ def test_a_message_without_a_code_gets_one() -> None:
     error = ClickHouseError.from_engine("something broke")
     assert error.code == 1001
     assert error.text == "Code: 1001. DB::Exception: something broke (STD_EXCEPTION)"
+
+
+def test_who_may_not_is_the_account_and_not_the_engine_s_only_user() -> None:
+    message = "Code: 497. DB::Exception: default: Not enough privileges, default: (ACCESS_DENIED)"
+    assert ClickHouseError.from_engine(message, "loader").text == message.replace(
+        "default", "loader", 1
+    )
+    for other in (
+        "Code: 395. DB::Exception: default: said by who asked: while executing (NOT_THE_USER)",
+        "Code: 497. DB::Exception: Not for default: x (ACCESS_DENIED)",
+    ):
+        assert ClickHouseError.from_engine(other, "loader").text == other
