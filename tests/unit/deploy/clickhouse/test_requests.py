@@ -30,7 +30,7 @@ ANSWER = b"x" * 600_000
 
 
 class WaitingEngine:
-    """Answers once it is let."""
+    """Answers once it is let, unless it is broken off."""
 
     version = "1.2.3"
     formats = frozenset({"csv"})
@@ -39,17 +39,20 @@ class WaitingEngine:
         self.incoming = incoming
         self.let = threading.Event()
         self.running = threading.Event()
+        self.cancelled = threading.Event()
         self.ran: list[str] = []
         self.answer = ANSWER
 
     def run(self, job: Job) -> Result:
         self.running.set()
         assert self.let.wait(60)
+        job.check()
         self.ran.append(job.statement.sql)
         return Result(self.answer, 1, 0, 0, 0, 0, 0.0)
 
     def cancel(self, ticket: str) -> None:
         assert ticket
+        self.cancelled.set()
 
 
 @dataclass
@@ -203,6 +206,23 @@ def test_who_leaves_the_queue_is_logged_as_that(
     assert asyncio.run(ask()) == 499
     assert audited(tmp_path)[0] == ("auditor", "SELECT held FROM raw.t", 735)
     assert engine.ran == ["SELECT 1"]
+
+
+def test_a_statement_whose_client_left_is_not_run(
+    engine: WaitingEngine, app: Any, tmp_path: Path
+) -> None:
+    async def ask() -> str:
+        leaving = Request(app, b"SELECT 1")
+        running = asyncio.create_task(leaving.run())
+        await until(engine.running)
+        leaving.left.set()
+        await until(engine.cancelled)
+        engine.let.set()
+        return await running
+
+    assert asyncio.run(ask()) == "735"
+    assert audited(tmp_path) == [("statistician", "SELECT 1", 735)]
+    assert engine.ran == []
 
 
 def test_what_is_refused_before_it_runs_is_in_the_log(
