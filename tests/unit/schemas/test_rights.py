@@ -112,4 +112,6 @@ def test_limits_become_a_profile_and_a_quota() -> None:
         "CREATE QUOTA OR REPLACE liaison_statistician KEYED BY user_name "
         "FOR INTERVAL 1 hour MAX queries = 20000 TO liaison_statistician"
     )
-    assert len(role_statements(LOADER)) == 1 + len(LOADER.all_grants)
+    of_the_loader = role_statements(LOADER)
+    assert len(of_the_loader) == 2 + len(LOADER.all_grants)
+    assert "SETTINGS max_memory_usage = 4294967296 MIN 1 MAX 4294967296" in of_the_loader[-1]
