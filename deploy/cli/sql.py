@@ -43,7 +43,7 @@ def sql(
 
     if as_json and as_csv:
         raise typer.BadParameter("choose --json or --csv, not both")
-    text = sys.stdin.read() if statement == "-" else statement
+    text = _read_stdin() if statement == "-" else statement
     if not text.strip():
         raise typer.BadParameter("the statement is empty: write one, or - to read it from stdin")
     settings = session_of(context).settings
@@ -76,6 +76,15 @@ def _each_once(columns: list[str]) -> None:
             "give each its own with AS, or use --csv",
             code="same-names",
         )
+
+
+def _read_stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(
+            f"the statement on stdin is no UTF-8 (byte {error.start}): send it in UTF-8"
+        ) from error
 
 
 def _asked(at: Any, text: str, text_format: str | None) -> Any:

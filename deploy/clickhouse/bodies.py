@@ -68,11 +68,20 @@ class _FrameReader(io.RawIOBase):
         self._new_decoder = new_decoder
         self._decoder: Any = None
         self._pending = b""
+        self._decoded = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes: a decoder may have more at once."""
+        if not self._decoded:
+            self._decoded = memoryview(self._decode(size))
+        end = size if size >= 0 else len(self._decoded)
+        chunk, self._decoded = bytes(self._decoded[:end]), self._decoded[end:]
+        return chunk
+
+    def _decode(self, size: int) -> bytes:
         while True:
             if self._decoder is not None and self._decoder.eof:
                 self._pending = self._decoder.unused_data or b""

@@ -230,6 +230,17 @@ def test_a_line_ends_where_a_file_s_line_ends_and_nowhere_else(
     assert "correct 2 lines" in told
 
 
+def test_a_statement_on_stdin_that_is_no_utf_8_is_one_line(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xc8'")))
+    assert run(["sql", "-"]) == exits.USAGE
+    told = capsys.readouterr().err
+    assert told.startswith("error[usage]: ")
+    assert "no UTF-8 (byte 8)" in told
+    assert told.count("\n") == 1
+
+
 @pytest.fixture
 def servers_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers outside are named, and nobody answers there."""

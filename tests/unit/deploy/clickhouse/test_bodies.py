@@ -25,7 +25,9 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 
 def read_all(body: bytes, encoding: str, *, limit_bytes: int = 1 << 30, step: int = 7919) -> bytes:
     reader = BoundedReader(decoder(io.BytesIO(body), encoding), limit_bytes, encoding)
-    return b"".join(iter(lambda: reader.read(step), b""))
+    chunks = list(iter(lambda: reader.read(step), b""))
+    assert all(len(chunk) <= step for chunk in chunks)
+    return b"".join(chunks)
 
 
 @pytest.mark.parametrize("encoding", ENCODERS)

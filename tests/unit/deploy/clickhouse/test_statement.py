@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -256,3 +257,22 @@ def test_reading_can_be_broken_off() -> None:
     with pytest.raises(ClickHouseError, match="late"):
         parse_statement(b"SELECT " + b"1," * 20_000, FORMATS, check)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("quote_sign", ["'", "`", '"'])
+@pytest.mark.parametrize("inside", ["x", "\\\\", "''``\"\"", "\u201d"])
+def test_a_literal_that_is_not_closed_costs_no_memory_to_read(quote_sign: str, inside: str) -> None:
+    text = f"SELECT {quote_sign}{inside * 100_000}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ClickHouseError, match="not closed|no sign"):
+            parse(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def test_a_doubled_quote_never_ends_a_literal() -> None:
+    with pytest.raises(ClickHouseError, match="not closed"):
+        parse("SELECT 'a''")
