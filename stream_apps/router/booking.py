@@ -23,6 +23,7 @@ import structlog
 
 from schemas import wire
 from schemas.catalogue import Catalogue, Schema
+from schemas.errors import RetryableError
 from schemas.headers import (
     ORIGIN_HEADER,
     UNATTRIBUTED,
@@ -50,7 +51,7 @@ RECEIPT_INTERVAL_MS = 10_000
 _NOBODY = "??"
 """Stands for the bureau of a record whose key is none."""
 _MAX_LISTED = 500
-_MAX_DUE = 1000
+_MAX_DUE_BYTES = 8 * 1024 * 1024
 _KEPT_BYTES = 64 * 1024
 _MAX_REASON = 500
 _MAX_ID = 64
@@ -95,8 +96,21 @@ class Booking:
         self._at_once: set[tuple[Place, AccountKey]] = set()
 
     def restore(self, place: Place, value: bytes) -> None:
-        """Take an account of this lane as the ledger topic has it."""
-        written = self._ids.by_id[wire.schema_id_of(value)]
+        """Take an account of this lane as the ledger topic has it.
+
+        Raises:
+            RetryableError: a schema that is unknown here. Without this account its numbers would
+                be booked anew, so nothing is routed before a router that knows it reads it.
+        """
+        schema_id = wire.schema_id_of(value)
+        written = self._ids.by_id.get(schema_id)
+        if written is None:
+            raise RetryableError(
+                f"schema id {schema_id} of an account in {ledger_topic(place[0])} [{place[1]}] is "
+                "unknown here: start again to ask the registry; if that does not help, a newer "
+                "router wrote it: update this one",
+                code="unknown-schema",
+            )
         entry = wire.decode(written.plain, value, offset=wire.FRAME_BYTES, reader=self._entry.plain)
         if entry["lane"] == self._lane:
             self.book.put(place, Account.from_record(entry))
@@ -143,10 +157,14 @@ class Booking:
     def touch_due(self, now_ms: int) -> None:
         """Touch accounts whose receipt has waited long enough, so that `take` writes it.
 
-        Not all where they are many: the others are due at the next tick.
+        Those that have waited longest; as many as one transaction may well write, the others are
+        due at the next tick.
         """
-        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS)[:_MAX_DUE]:
-            self.book.change(place, key)
+        room = _MAX_DUE_BYTES
+        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS):
+            if room <= 0:
+                return
+            room -= self.book.change(place, key).written_bytes()
 
     def take(self, now_ms: int) -> list[Produced]:
         """Dead letters, receipts and ledger entries of the batch."""
