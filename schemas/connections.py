@@ -6,15 +6,20 @@ through :meth:`KafkaConnection.client_config`, so security options are given onc
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schemas.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 __all__ = ["ClickHouseConnection", "KafkaConnection", "RegistryConnection"]
+
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,35 @@ class KafkaConnection:
                 **extra,
             }
         )
+
+    def login(self) -> dict[str, Any]:
+        """The options of security as aiokafka names them.
+
+        Raises:
+            ConfigurationError: a protocol that is none of Kafka's.
+        """
+        options = self.options
+        protocol = options.get("security.protocol", "PLAINTEXT").upper()
+        if protocol not in _PROTOCOLS:
+            raise ConfigurationError(
+                f"security.protocol={protocol} is none of {', '.join(_PROTOCOLS)}"
+            )
+        login: dict[str, Any] = {"security_protocol": protocol}
+        if protocol.endswith("SSL"):
+            login["ssl_context"] = context = ssl.create_default_context(
+                cafile=options.get("ssl.ca.location")
+            )
+            if certificate := options.get("ssl.certificate.location"):
+                context.load_cert_chain(
+                    certificate, options.get("ssl.key.location"), options.get("ssl.key.password")
+                )
+        if protocol.startswith("SASL"):
+            login["sasl_mechanism"] = options.get(
+                "sasl.mechanism", options.get("sasl.mechanisms", "PLAIN")
+            )
+            login["sasl_plain_username"] = options.get("sasl.username")
+            login["sasl_plain_password"] = options.get("sasl.password")
+        return login
 
     def producer_config(self, **extra: Any) -> dict[str, Any]:
         """An idempotent producer that partitions as Java clients do."""

@@ -249,6 +249,8 @@ def _hindrance(refusal: Refusal) -> str:
             "only the watch for surges refused it; it was counted, and a second copy would count "
             "twice: leave it there"
         )
+    if refusal.code == "unreadable-batch":
+        return "it is a batch of records, as it lay in the log: its bureau must publish them anew"
     if refusal.sha256 is not None:
         return (
             f"it is kept in part only (its value was {refusal.bytes} bytes, SHA-256 "

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from itertools import islice
 from typing import Any, NamedTuple
 
 from schemas import wire
@@ -25,6 +24,7 @@ from schemas.reference import Reference
 from schemas.registry import SchemaIds
 from schemas.topics import STRIKES
 from stream_apps.engine import Consumed
+from stream_apps.engine.records import bytes_of
 from stream_apps.router.ledger import Account
 from stream_apps.router.router import Router
 
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _BATCH = 5000
+_BATCH_BYTES = 8 * 1024 * 1024
 _NO_SCHEMA = 0xFFFFFFFF
 _DAY_MS = 86_400_000
 
@@ -252,8 +253,16 @@ def recount(
 
 
 def _batches(records: Iterable[Consumed]) -> Iterator[list[Consumed]]:
-    iterator = iter(records)
-    while batch := list(islice(iterator, _BATCH)):
+    """As many as are counted at once, fewer of large ones: some are, decompressed, a gigabyte."""
+    batch: list[Consumed] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += bytes_of((record,))
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 

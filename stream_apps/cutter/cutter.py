@@ -144,6 +144,8 @@ class Cutter:
         ]
 
     def _read(self, record: Consumed) -> tuple[Schema, list[dict[str, Any]]]:
+        if record.unread is not None:
+            raise wire.WireError(record.unread)
         schema_id = wire.schema_id_of(record.value)
         schema = self._ids.by_id.get(schema_id)
         if schema is None:

@@ -2,16 +2,21 @@
 
 - No transaction is open while polling: a hung one would stop every reader of what it touched.
 - After an abort the processor's state and the consumer's position return to the last commit.
-- A commit of unknown outcome is retried until the deadline; then the loop raises and the process
-  ends, since only a restart can learn the outcome.
 - A fenced producer never writes again: the loop raises :class:`FencedError`.
 - On revocation whatever was collected is forgotten before the partition belongs to somebody else.
 - Every commit, a tick's too, carries offsets under the group's generation: a worker that slept
   past its session can't write what its successor has overtaken.
 - A transaction is bounded in what it reads and in what it writes: of a batch whose outputs are more
   than that, half is tried, and so on. One record's outputs are always one transaction.
-- After an abort less is tried at once; a single record whose outputs the broker will never take is
-  handed to the processor's `refuse`, so that it can't hold up the others.
+- After an abort less is tried at once; a single record whose outputs the broker will never take, or
+  whose many outputs it does not take in a transaction's time, is handed to the processor's
+  `refuse`, so that it can't hold up the others.
+- A batch that the client can't decompress comes to the processor as one record, in its turn, also
+  where the client says nothing and stands still.
+- Memory is bounded by what the broker may hand out at once and what that may come to. The bound of
+  a source topic is one of compressed bytes, and gzip makes up to 1032 of one: a fetch, of
+  :data:`_FETCH_BYTES`, may come to 1 GiB. Of each broker that leads partitions at most two such are
+  held, one that the client fetched and one that is worked on.
 """
 
 from __future__ import annotations
@@ -21,18 +26,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import (
     ConfigurationError,
-    FencedError,
     LiaisonError,
     PermanentError,
     RetryableError,
 )
-from stream_apps.engine.errors import classify, is_unwritable, must_abort
+from stream_apps.engine.errors import classify
 from stream_apps.engine.reading import read_state
 from stream_apps.engine.records import (
     Consumed,
@@ -42,17 +46,21 @@ from stream_apps.engine.records import (
     bytes_of,
     consumed,
 )
+from stream_apps.engine.silence import Silence
+from stream_apps.engine.transactions import Transactions
+from stream_apps.engine.unread import is_unread, step_over
 
 __all__ = ["LoopSettings", "TransactionalLoop"]
 
 log = structlog.get_logger(__name__)
 
 _NO_OFFSET = -1001
-_TRANSACTION_TIMEOUT_MS = 10_000
 _POLL_S = 0.1
-_ABORT_STEP_S = 1.0
-_MAX_QUEUED_KIB = 64 * 1024
-"""Of a record for everyone the outputs are more: they are produced as fast as they are sent."""
+_LATE_TRIES = 3
+_FETCH_BYTES = 1024 * 1024
+"""Of one answer of a broker, as the bytes lie in the log. Larger ones brought nothing: 400,000
+records of 300 bytes in 24 partitions were read as fast.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,12 @@ class LoopSettings:
     max_output_bytes: int = 32 * 1024 * 1024
     linger_s: float = 0.02
     tick_interval_s: float = 1.0
+    transaction_timeout_s: float = 10.0
     commit_timeout_s: float = 30.0
     restore_timeout_s: float = 60.0
     """How long reading state back may stand still."""
+    standstill_s: float = 30.0
+    """How long a partition may stand still, though it goes on, before somebody looks why."""
     session_timeout_ms: int = 10_000
 
 
@@ -87,11 +98,17 @@ class TransactionalLoop:
         self._processor = processor
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._transactions = Transactions(
+            kafka, settings.transactional_id, self._clock,
+            timeout_s=settings.transaction_timeout_s, commit_timeout_s=settings.commit_timeout_s,
+        )  # fmt: skip
+        self._silence = Silence(kafka, self._clock, settings.standstill_s)
         self._collected: list[Consumed] = []
         self._collected_bytes = 0
         self._positions: dict[Partition, int] = {}
         self._limit = settings.max_batch_records
-        self._unwritable: KafkaError | None = None
+        self._late: dict[Partition, tuple[int, int]] = {}
+        """The record whose outputs took too long when it was tried alone: offset, how often."""
         self._failure: LiaisonError | None = None
         self.commits = 0
         self.aborts = 0
@@ -109,7 +126,7 @@ class TransactionalLoop:
         """
         settings = self._settings
         self._ready = ready
-        self._open_producer()
+        self._transactions.open()
         self._consumer = Consumer(
             self._kafka.consumer_config(
                 settings.group_id,
@@ -118,6 +135,8 @@ class TransactionalLoop:
                 max_poll_interval_ms=300_000,
                 queued_min_messages=20_000,
                 queued_max_messages_kbytes=32 * 1024,
+                fetch_max_bytes=_FETCH_BYTES,
+                fetch_queue_backoff_ms=100,
             )
         )
         try:
@@ -129,33 +148,6 @@ class TransactionalLoop:
         finally:
             self._consumer.close()
 
-    def _open_producer(self) -> None:
-        """A new producer, which fences the one before it; its transactions are initialised."""
-        settings = self._settings
-        self._producer = Producer(
-            self._kafka.producer_config(
-                transactional_id=settings.transactional_id,
-                transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
-                linger_ms=5,
-                queue_buffering_max_messages=1_000_000,
-                queue_buffering_max_kbytes=_MAX_QUEUED_KIB,
-                batch_num_messages=10_000,
-                delivery_report_only_error=True,
-            )
-            | {"on_delivery": self._on_failed_delivery}
-        )
-        deadline = Deadline.after(self._clock, settings.commit_timeout_s * 2)
-        while True:
-            try:
-                self._producer.init_transactions(settings.commit_timeout_s)
-            except KafkaException as error:
-                failure = classify(error, "initialising transactions")
-                if not isinstance(failure, RetryableError) or deadline.expired():
-                    raise failure from error
-                self._clock.sleep(0.2)
-            else:
-                return
-
     def _loop(self, stop: threading.Event) -> None:
         settings, clock = self._settings, self._clock
         next_tick = clock.monotonic_s() + settings.tick_interval_s
@@ -163,12 +155,12 @@ class TransactionalLoop:
             self._collect(stop)
             if self._failure is not None:
                 raise self._failure
-            batch = self._take_batch()
-            if batch:
-                self._transact(batch)
+            if self._collected:  # no name here, or the batch would outlive its transaction
+                self._transact(self._take_batch())
             if clock.monotonic_s() >= next_tick:
                 if self._positions:
                     self._transact(())
+                    self._step_over_silence()
                 next_tick = clock.monotonic_s() + settings.tick_interval_s
 
     def _collect(self, stop: threading.Event) -> None:
@@ -182,15 +174,10 @@ class TransactionalLoop:
             full = self._is_full()
             room = 1 if full else self._limit - len(self._collected)
             wait_s = 0.0 if full else min(_POLL_S, patience.remaining())
-            messages = self._consumer.consume(room, wait_s)
+            if self._keep(self._consumer.consume(room, wait_s)):
+                patience = Deadline.after(self._clock, settings.linger_s)
             if self._failure is not None:
                 return
-            had = len(self._collected)
-            for message in messages:
-                self._keep(message)
-            self._collected_bytes += bytes_of(self._collected[had:])
-            if self._collected and not had:
-                patience = Deadline.after(self._clock, settings.linger_s)
             if self._is_full() or patience.expired() or stop.is_set():
                 return
 
@@ -200,18 +187,44 @@ class TransactionalLoop:
             or self._collected_bytes >= self._settings.max_batch_bytes
         )
 
-    def _keep(self, message: Message) -> None:
-        error = message.error()
-        if error is not None:
-            if error.retriable() or not error.fatal():
-                failure = classify(KafkaException(error), "consuming")
-                if isinstance(failure, RetryableError):
-                    log.warning("engine.consume", error=str(error))
-                    return
-            raise classify(KafkaException(error), f"consuming {message.topic()}")
-        record = consumed(message)
-        if Partition(record.topic, record.partition) in self._positions:
+    def _keep(self, messages: Sequence[Message]) -> bool:
+        """Collect what came, if nothing failed; whether a batch begins with it."""
+        if self._failure is not None:
+            return False
+        had = len(self._collected)
+        outdated: set[Partition] = set()
+        for message in messages:
+            error = message.error()
+            if error is None:
+                record = consumed(message)
+                where = Partition(record.topic, record.partition)
+                if where in self._positions and where not in outdated:
+                    self._collected.append(record)
+            elif is_unread(error):
+                where = Partition(str(message.topic()), message.partition() or 0)
+                if where in self._positions and where not in outdated:
+                    outdated.add(where)
+                    self._step_over(where, message, error.str())
+            else:
+                failure = classify(KafkaException(error), f"consuming {message.topic()}")
+                if error.fatal() or not isinstance(failure, RetryableError):
+                    raise failure
+                log.warning("engine.consume", error=str(error))
+        self._collected_bytes += bytes_of(self._collected[had:])
+        return not had and bool(self._collected)
+
+    def _step_over(self, where: Partition, message: Message, told: str) -> None:
+        try:
+            record = step_over(self._kafka, self._consumer, where, message.offset() or 0, told)
+        except (KafkaException, RetryableError) as failure:  # the client will tell it again
+            log.warning("engine.unread", error=str(failure))
+        else:
             self._collected.append(record)
+
+    def _step_over_silence(self) -> None:
+        found = self._silence.broken(self._consumer, self._positions)
+        self._collected += found
+        self._collected_bytes += bytes_of(found)
 
     def _take_batch(self) -> list[Consumed]:
         """What one batch may hold of the records collected; the rest is for the next ones."""
@@ -242,125 +255,63 @@ class TransactionalLoop:
         elif self._commits(batch, outputs):
             if batch and fill <= 0.5:  # a tick says nothing of what a batch may hold
                 self._limit = min(self._limit * 2, self._settings.max_batch_records)
-        elif self._unwritable is not None:
-            self._open_producer()  # librdkafka skips sequence numbers after such an abort
-            if len(batch) == 1:
-                self._refuse(batch[0], self._unwritable)
-            else:
-                self._rewind(batch)
+        elif len(batch) == 1 and (why := self._hopeless(batch[0], fill)):
+            self._refuse(batch[0], why)
         else:
             self._rewind(batch)
 
-    def _refuse(self, record: Consumed, cause: KafkaError) -> None:
+    def _hopeless(self, record: Consumed, fill: float) -> str:
+        """Why a record that was tried alone can't be written; empty if it may succeed later.
+
+        That its time was up counts only against one whose outputs are over the bound: of any other
+        it says that the broker is slow.
+        """
+        cause = self._transactions.unwritable
+        if cause is not None:
+            return f"the broker does not take what follows from this record: {cause}"
+        if not self._transactions.out_of_time or fill <= 1:
+            return ""
+        where = Partition(record.topic, record.partition)
+        offset, tries = self._late.get(where, (-1, 0))
+        tries = tries + 1 if offset == record.offset else 1
+        self._late[where] = (record.offset, tries)
+        if tries < _LATE_TRIES:
+            return ""
+        size = int(fill * self._settings.max_output_bytes)
+        return (
+            f"what follows from this record, {size} bytes, was not written within a transaction's "
+            f"{self._settings.transaction_timeout_s:g} s, {tries} times: publish anew, with less "
+            "in it or for fewer readers"
+        )
+
+    def _refuse(self, record: Consumed, why: str) -> None:
         where = f"{record.topic} [{record.partition}] offset {record.offset}"
-        log.error("engine.unwritable", record=where, cause=str(cause))
-        reason = f"the broker does not take what follows from this record: {cause}"
-        if not self._commits((record,), self._processor.refuse(record, reason)):
-            if self._unwritable is not None:
-                raise PermanentError(f"{where}: neither routed nor refused: {self._unwritable}")
+        log.error("engine.unwritable", record=where, cause=why)
+        if not self._commits((record,), self._processor.refuse(record, why)):
+            if (cause := self._transactions.unwritable) is not None:
+                raise PermanentError(f"{where}: neither routed nor refused: {cause}")
             self._rewind((record,))
 
     def _commits(self, batch: Sequence[Consumed], outputs: Sequence[Produced]) -> bool:
         """Write one transaction; False after an abort, with the processor's state as before."""
-        processor = self._processor
+        processor, transactions = self._processor, self._transactions
+        ends = {Partition(r.topic, r.partition): r.offset + 1 for r in batch}
+        offsets = [TopicPartition(*p, offset) for p, offset in (ends or self._positions).items()]
         try:
-            self._write(batch, outputs)
+            transactions.write(outputs, offsets, self._consumer.consumer_group_metadata())
         except KafkaException as error:
             processor.aborted()
-            self._abort(error)
+            transactions.abort(error)
+            self.aborts += 1
             return False
         except LiaisonError:
             processor.aborted()
             raise
+        self._positions.update(ends)
         processor.committed()
         self.commits += 1
         self.records += len(batch)
         return True
-
-    def _write(self, batch: Sequence[Consumed], outputs: Sequence[Produced]) -> None:
-        producer = self._producer
-        self._unwritable = None
-        producer.begin_transaction()
-        for output in outputs:
-            self._produce(output)
-        ends = {Partition(r.topic, r.partition): r.offset + 1 for r in batch}
-        producer.send_offsets_to_transaction(
-            [TopicPartition(*p, offset) for p, offset in (ends or self._positions).items()],
-            self._consumer.consumer_group_metadata(),
-            self._settings.commit_timeout_s,
-        )
-        while producer.flush(_POLL_S):
-            if self._unwritable is not None:  # a commit would wait for what is behind it
-                raise KafkaException(self._unwritable)
-        self._commit()
-        self._positions.update(ends)
-
-    def _on_failed_delivery(self, error: KafkaError | None, _message: Message | None) -> None:
-        if error is not None and is_unwritable(error):
-            self._unwritable = error
-
-    def _produce(self, record: Produced) -> None:
-        producer = self._producer
-        while True:
-            try:
-                producer.produce(
-                    record.topic, record.value, record.key, record.partition,
-                    headers=list(record.headers) or None,
-                )  # fmt: skip
-            except BufferError:
-                producer.poll(0.05)
-            except KafkaException as error:
-                self._on_failed_delivery(error.args[0], None)
-                raise
-            else:
-                return
-
-    def _commit(self) -> None:
-        deadline = Deadline.after(self._clock, self._settings.commit_timeout_s)
-        while True:
-            try:
-                self._producer.commit_transaction(max(1.0, deadline.remaining()))
-            except KafkaException as error:
-                if must_abort(error):
-                    raise
-                failure = classify(error, "committing")
-                if not isinstance(failure, RetryableError):
-                    raise failure from error
-                if deadline.expired():
-                    raise RetryableError(
-                        f"the outcome of a commit is unknown after "
-                        f"{self._settings.commit_timeout_s:g} s ({error}): restart the worker"
-                    ) from error
-            else:
-                return
-
-    def _abort(self, cause: KafkaException) -> None:
-        """Abort, in steps: librdkafka purges its queues once for each call and then waits for them.
-
-        A batch in flight behind one that the broker refuses comes back as out of order and is
-        queued anew. If that happens after the purge, nothing sends it and nothing fails it before
-        it is as old as the transaction may be, and by then the broker has fenced this producer.
-        Why the transaction failed may be known only now: the error of whatever call came next says
-        no more than that the state is wrong, and delivery reports come with the abort.
-        """
-        failure = classify(cause, "writing a transaction")
-        if isinstance(failure, FencedError):
-            raise failure from cause
-        log.warning("engine.abort", cause=str(cause))
-        deadline = Deadline.after(self._clock, self._settings.commit_timeout_s)
-        while True:
-            try:
-                self._producer.abort_transaction(_ABORT_STEP_S)
-            except KafkaException as error:
-                again = classify(error, "aborting")
-                if not isinstance(again, RetryableError) or deadline.expired():
-                    raise again from error
-            else:
-                break
-        mendable = must_abort(cause) or isinstance(failure, RetryableError)
-        if not (mendable or self._unwritable is not None):
-            raise failure from cause
-        self.aborts += 1
 
     def _rewind(self, batch: Sequence[Consumed]) -> None:
         """Read a batch and what was collected behind it again, less of it at once."""

@@ -3,13 +3,24 @@
 On assignment the order matters: committed input offsets first (they wait for open transactions),
 then the state's end offset *uncommitted*, then its records *committed* until past that end. Else
 the open transaction of a zombie could hide a later state.
+
+A batch that the client can't decompress comes as one record, as it does to a processor. What a
+broker hands out at once is bounded, as in the loop: compressed bytes may come to a thousand times
+as many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.clock import Clock, Deadline
@@ -17,15 +28,22 @@ from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from stream_apps.engine.errors import classify
 from stream_apps.engine.records import Consumed, Partition, consumed
+from stream_apps.engine.silence import Silence
+from stream_apps.engine.unread import is_unread, step_over
 
 __all__ = ["read_from", "read_one", "read_state", "read_topics"]
 
 _BATCH = 1000
 _ASK_S = 10.0
 _PAUSE_S = 0.2
+_FETCH_BYTES = 1024 * 1024
+_STANDSTILL_S = 10.0
 
 Progress = Callable[[int, int], None]
 """Told how many offsets are passed, and of how many."""
+
+_Step = tuple[Partition, int, Consumed | None]
+"""A partition, how far it is read, and the record that it is read past; None at its end."""
 
 
 def _untold(done: int, total: int) -> None:
@@ -116,9 +134,13 @@ def _read(
     total = sum(left.values())
     if not open_ends:
         return
+    silence = Silence(kafka, clock, _STANDSTILL_S)
     consumer = Consumer(
-        kafka.consumer_config("liaison-reading", enable_partition_eof=True, fetch_wait_max_ms=10)
-    )
+        kafka.consumer_config(
+            "liaison-reading", enable_partition_eof=True, fetch_wait_max_ms=10,
+            fetch_max_bytes=_FETCH_BYTES, fetch_queue_backoff_ms=100,
+        )
+    )  # fmt: skip
     try:
         consumer.assign([TopicPartition(*p, ranges[p][0]) for p in open_ends])
         patience = Deadline.after(clock, timeout_s)
@@ -129,27 +151,51 @@ def _read(
                     f"{timeout_s:g} s: is a transaction hanging?"
                 )
             came = False
-            for message in consumer.consume(_BATCH, 0.2):
-                error = message.error()
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    raise classify(KafkaException(error), f"reading {message.topic()}")
-                where = Partition(str(message.topic()), message.partition() or 0)
-                reached = message.offset() or 0
-                if error is None:
-                    came = True
-                    if where not in open_ends:
-                        continue
-                    yield consumed(message)
-                    reached += 1
-                if where in open_ends:
-                    left[where] = max(0, open_ends[where] - reached)
-                if reached >= open_ends.get(where, 0):
-                    open_ends.pop(where, None)
+            messages = consumer.consume(_BATCH, 0.2)
+            if messages:
+                steps = _steps(kafka, consumer, messages)
+            else:
+                at = {where: end - left[where] for where, end in open_ends.items()}
+                steps = (_step(record) for record in silence.broken(consumer, at))
+            for where, reached, record in steps:
+                came = came or record is not None
+                if where not in open_ends:
+                    continue
+                if record is not None:
+                    yield record
+                left[where] = max(0, open_ends[where] - reached)
+                if reached >= open_ends[where]:
+                    del open_ends[where]
             progress(total - sum(left.values()), total)
             if came:  # how long it all takes is nobody's fault, as long as it goes on
                 patience = Deadline.after(clock, timeout_s)
     finally:
         consumer.close()
+
+
+def _steps(
+    kafka: KafkaConnection, consumer: Consumer, messages: Sequence[Message]
+) -> Iterator[_Step]:
+    outdated: set[Partition] = set()
+    for message in messages:
+        error = message.error()
+        where = Partition(str(message.topic()), message.partition() or 0)
+        reached = message.offset() or 0
+        if where in outdated:
+            continue
+        if error is None:
+            yield _step(consumed(message))
+        elif is_unread(error):
+            outdated.add(where)
+            yield _step(step_over(kafka, consumer, where, reached, error.str()))
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            yield where, reached, None
+        else:
+            raise classify(KafkaException(error), f"reading {message.topic()}")
+
+
+def _step(record: Consumed) -> _Step:
+    return Partition(record.topic, record.partition), record.offset + 1, record
 
 
 def _marks(

@@ -23,6 +23,8 @@ class Consumed(NamedTuple):
     """A record as it was read.
 
     `timestamp_ms` is the broker's append time; `headers` is None where they can't be read.
+    `unread` says why none of a batch's records could be read: then this is the whole batch, `value`
+    its bytes in the log and `offset` that of its last record.
     """
 
     topic: str
@@ -32,6 +34,7 @@ class Consumed(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers | None
+    unread: str | None = None
 
 
 class Produced(NamedTuple):

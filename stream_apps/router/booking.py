@@ -222,8 +222,9 @@ class Booking:
             }
         )
         schema_id = None
-        if record.value is not None and len(record.value) >= wire.FRAME_BYTES:
-            schema_id = int.from_bytes(record.value[1 : wire.FRAME_BYTES], "big")
+        framed = b"" if record.unread is not None else record.value or b""
+        if len(framed) >= wire.FRAME_BYTES:
+            schema_id = int.from_bytes(framed[1 : wire.FRAME_BYTES], "big")
         refusal = Refusal(
             code.code, code.disposition, refused.reason, "router", record.topic,
             record.partition, record.offset, record.timestamp_ms, schema_id,

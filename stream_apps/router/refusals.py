@@ -41,6 +41,11 @@ TOO_LARGE = _rejected(
     "The record, or what readers would get, is over the bound.",
     "Publish anew, with less in it.",
 )
+UNREADABLE_BATCH = _quarantined(
+    "unreadable-batch",
+    "A compressed batch that is not to be decompressed, or with zstd comes to over 100 MB.",
+    "Find in what is kept whose it is; its bureau publishes anew, in smaller batches.",
+)
 UNKNOWN_PUBLISHER = _rejected(
     "unknown-publisher",
     "Only the 196 members and XP publish.",
@@ -128,9 +133,10 @@ INTERNAL = _quarantined(
 CODES = {
     code.code: code
     for code in (
-        UNDECODABLE, TOO_LARGE, UNKNOWN_PUBLISHER, BUREAU_NOT_KEY, WRONG_REGION, WRONG_PARTITION,
-        BAD_TIME, BAD_SEQUENCE, NOT_YOURS, BAD_ENVELOPE, UNKNOWN_SCHEMA, NO_READER, RETENTION_PAST,
-        TOO_MANY_ACCOUNTS, ACCOUNT_RETIRED, SEQUENCE_REUSED, REPLAY_FORGOTTEN, INTERNAL,
+        UNDECODABLE, TOO_LARGE, UNREADABLE_BATCH, UNKNOWN_PUBLISHER, BUREAU_NOT_KEY, WRONG_REGION,
+        WRONG_PARTITION, BAD_TIME, BAD_SEQUENCE, NOT_YOURS, BAD_ENVELOPE, UNKNOWN_SCHEMA, NO_READER,
+        RETENTION_PAST, TOO_MANY_ACCOUNTS, ACCOUNT_RETIRED, SEQUENCE_REUSED, REPLAY_FORGOTTEN,
+        INTERNAL,
     )
 }  # fmt: skip
 

@@ -47,6 +47,7 @@ from stream_apps.router.refusals import (
     TOO_LARGE,
     TOO_MANY_ACCOUNTS,
     UNDECODABLE,
+    UNREADABLE_BATCH,
     Refused,
 )
 
@@ -127,6 +128,9 @@ class Router:
 
     def _route(self, record: Consumed) -> None:
         place = (self._regions[record.topic], record.partition)
+        if record.unread is not None:
+            self._refuse_unread(record, place, Refused(UNREADABLE_BATCH, record.unread))
+            return
         if record.value is None and (named := header(record.headers, RETIRE_HEADER)) is not None:
             self._retire(record, place, named)
             return

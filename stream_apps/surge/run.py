@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ import structlog
 
 from schemas.catalogue import Catalogue
 from schemas.connections import KafkaConnection, RegistryConnection
-from schemas.errors import ConfigurationError, LiaisonError, RetryableError
+from schemas.errors import LiaisonError, RetryableError
 from schemas.reference import Reference
 from schemas.registry import SchemaIds, fetch_schema_ids
 from schemas.topics import REGIONS
@@ -251,29 +250,15 @@ async def _stop(app: Any, start: asyncio.Task[Any]) -> None:
 
 def _credentials(kafka: KafkaConnection) -> Any:
     """Faust's credentials from librdkafka's options."""
-    options = kafka.options
-    protocol = options.get("security.protocol", "PLAINTEXT").upper()
-    context: ssl.SSLContext | None = None
-    if protocol in ("SSL", "SASL_SSL"):
-        context = ssl.create_default_context(cafile=options.get("ssl.ca.location"))
-        if certificate := options.get("ssl.certificate.location"):
-            context.load_cert_chain(
-                certificate,
-                options.get("ssl.key.location"),
-                options.get("ssl.key.password"),
-            )
-    if protocol == "PLAINTEXT":
+    login = kafka.login()
+    if login["security_protocol"] == "PLAINTEXT":
         return None
-    if protocol == "SSL":
+    context = login.get("ssl_context")
+    if login["security_protocol"] == "SSL":
         return faust.SSLCredentials(context)
-    if protocol not in ("SASL_PLAINTEXT", "SASL_SSL"):
-        raise ConfigurationError(
-            f"security.protocol={protocol} is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"
-        )
-    mechanism = options.get("sasl.mechanism", options.get("sasl.mechanisms", "PLAIN"))
     return faust.SASLCredentials(
-        username=options.get("sasl.username"),
-        password=options.get("sasl.password"),
+        username=login["sasl_plain_username"],
+        password=login["sasl_plain_password"],
         ssl_context=context,
-        mechanism=mechanism,
+        mechanism=login["sasl_mechanism"],
     )

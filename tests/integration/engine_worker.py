@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Iterable, Sequence
 
 from schemas.connections import KafkaConnection
@@ -15,6 +16,12 @@ from stream_apps.engine import (
 
 FOR_EVERYONE = b"for everyone"
 """A record with 200 outputs of a megabyte each."""
+LARGE_BYTES = 1_000_000
+"""Of a record that has more only `large` is written, after a time in which the client fetches ahead
+what it may.
+"""
+UNREAD = b"unread"
+"""Stands for the key of a batch that the client can't decompress."""
 
 
 class Numbering:
@@ -38,12 +45,18 @@ class Numbering:
     def process(self, batch: Sequence[Consumed]) -> list[Produced]:
         out = []
         for record in batch:
-            assert record.key is not None
-            where = (record.partition, record.key)
+            key, value = record.key, record.value or b""
+            if record.unread is not None:
+                key, value = UNREAD, str(record.offset).encode()
+            elif len(value) > LARGE_BYTES:
+                value = b"large"
+                time.sleep(1)
+            assert key is not None
+            where = (record.partition, key)
             number = self._next.get(where, self._kept.get(where, 0)) + 1
             self._next[where] = number
-            text = f"{record.key.decode()} {number} ".encode() + (record.value or b"")
-            out.append(Produced(self._out, record.key, text))
+            text = f"{key.decode()} {number} ".encode() + value
+            out.append(Produced(self._out, key, text))
             if record.value == FOR_EVERYONE:
                 out += [Produced(self._out, record.key, b"x" * 990_000)] * 200
         out += [

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,8 +30,9 @@ from stream_apps.engine import (
 )
 from stream_apps.engine.records import bytes_of
 from tests.conftest import Stack
-from tests.integration.engine_worker import FOR_EVERYONE, Numbering
+from tests.integration.engine_worker import FOR_EVERYONE, UNREAD, Numbering
 from tests.raw_headers import send_with_header_name
+from tests.two_members import send_in_two_members
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -217,6 +218,81 @@ def test_a_record_whose_outputs_the_broker_never_takes_is_refused_and_the_others
     ]
 
 
+class Jumping:
+    """The machine's clock, put forward by hand."""
+
+    def __init__(self) -> None:
+        self._machine = SystemClock()
+        self.ahead_s = 0.0
+
+    def now_ms(self) -> int:
+        return self._machine.now_ms()
+
+    def monotonic_s(self) -> float:
+        return self._machine.monotonic_s() + self.ahead_s
+
+    def sleep(self, seconds: float) -> None:
+        self._machine.sleep(seconds)
+
+
+class _Lasting(list[Produced]):
+    """Outputs that take as long to write as is said."""
+
+    def __init__(self, outputs: list[Produced], clock: Jumping, lasts_s: float) -> None:
+        super().__init__(outputs)
+        self._clock, self._lasts_s = clock, lasts_s
+
+    def __iter__(self) -> Iterator[Produced]:
+        yield from super().__iter__()
+        self._clock.ahead_s += self._lasts_s
+
+
+class Slow(Overflowing):
+    """Numbers; some records' outputs take longer than a transaction may last, so many times."""
+
+    OUTPUT = b"x" * 100_000
+
+    def __init__(self, out: str, state: str, stop_after: int, clock: Jumping) -> None:
+        super().__init__(out, state, stop_after)
+        self._clock = clock
+        self.slow = {b"20": 1_000, b"40": 4}
+        self.alone = 0
+
+    def process(self, batch: Sequence[Consumed]) -> list[Produced]:
+        out = Numbering.process(self, batch)
+        slow = [r.value or b"" for r in batch if self.slow.get(r.value or b"")]
+        if not slow:
+            return out
+        self.slow[slow[0]] -= 1
+        self.alone += len(batch) == 1 and slow == [b"20"]
+        more = [Produced(self._out, b"more", self.OUTPUT)] if b"20" in slow else []
+        return _Lasting(out + more, self._clock, 11.0)
+
+
+def test_a_record_whose_many_outputs_take_too_long_is_refused_and_few_that_do_are_tried_on(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    producer = Producer(stack.kafka.producer_config())
+    for number in range(60):
+        producer.produce(topics[0], str(number).encode(), b"k", partition=0)
+    assert producer.flush(30) == 0
+    clock = Jumping()
+    slow = Slow(topics[1], topics[2], stop_after=59, clock=clock)
+    bound = len(Slow.OUTPUT)  # only the record with more is over it
+    settings = LoopSettings(
+        f"{topics[0]}-group", f"{topics[0]}-a", (topics[0],), max_output_bytes=bound
+    )
+    loop = TransactionalLoop(stack.kafka, slow, settings, clock)
+    loop.run(slow.stop)
+    assert slow.alone == 3
+    assert slow.slow[b"40"] == 0
+    written = [r.value or b"" for r in read_topics(stack.kafka, [topics[1]], SystemClock())]
+    assert written.index(b"refused") == 20
+    assert [int(v.split()[2]) for v in written if v != b"refused"] == [
+        number for number in range(60) if number != 20
+    ]
+
+
 def test_headers_with_a_name_that_is_no_utf_8_come_as_unreadable_and_stop_nobody(
     stack: Stack, topics: tuple[str, str, str]
 ) -> None:
@@ -330,6 +406,103 @@ def test_a_record_for_everyone_is_written_in_one_transaction_with_little_memory(
             assert not deadline.expired()
             time.sleep(0.5)
         assert worker.most_memory_mib() < 200
+
+
+UNPACKED_BYTES = 40 * 1024 * 1024
+WORKER_MIB = 60
+"""Of a worker that holds no batch."""
+
+
+def send_packed(
+    kafka: KafkaConnection, codec: str, *records: tuple[str, int, bytes, bytes]
+) -> None:
+    """Records as one batch a partition, compressed, of more bytes than a topic takes."""
+    most = 10**9
+    producer = Producer(
+        kafka.producer_config(
+            compression_type=codec, message_max_bytes=most, batch_size=most, linger_ms=1000,
+            queue_buffering_max_kbytes=most // 1000,
+        )
+    )  # fmt: skip
+    for topic, partition, key, value in records:
+        producer.produce(topic, value, key, partition)
+    assert producer.flush(60) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the memory")
+def test_batches_that_come_to_a_hundred_times_their_size_block_nobody_and_take_little_memory(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    source = topics[0]
+    small = Producer(stack.kafka.producer_config())
+
+    def neighbours(value: bytes) -> None:
+        for partition in range(PARTITIONS):
+            small.produce(source, value, b"k", partition)
+        assert small.flush(30) == 0
+
+    neighbours(b"1")
+    # Each nearly fills a batch's bound, so that no two come in one answer of the broker.
+    for partition in range(PARTITIONS):
+        packed = random.Random(partition).randbytes(830_000) + bytes(UNPACKED_BYTES)
+        send_packed(stack.kafka, "gzip", (source, partition, b"k", packed))
+    neighbours(b"2")
+    # Together they are over what the client decompresses of zstd.
+    halves = [(source, 0, b"k", bytes(51_000_000))] * 2
+    send_packed(stack.kafka, "zstd", *halves)
+    neighbours(b"3")
+    worker = Worker(stack.kafka, topics, "a")
+    with ExitStack() as undo:
+        worker.start()
+        undo.callback(worker.kill)
+        wanted = 4 * PARTITIONS + 1
+        deadline = Deadline.after(SystemClock(), 90)
+        while len(found := list(read_topics(stack.kafka, [topics[1]], SystemClock()))) < wanted:
+            assert not deadline.expired(), found
+            time.sleep(0.5)
+        most_mib = worker.most_memory_mib()
+    assert sorted(r.value or b"" for r in found if r.key == b"k") == sorted(
+        f"k {number} {value}".encode()
+        for number, value in enumerate(("1", "large", "2", "3"), start=1)
+        for _ in range(PARTITIONS)
+    )
+    # Behind three records, the two halves: it stands at the last of them.
+    assert [r.value for r in found if r.key == UNREAD] == [b"unread 1 4"]
+    # Of the one broker: a batch that is worked on, and one that is fetched ahead.
+    assert most_mib < WORKER_MIB + 2 * (UNPACKED_BYTES >> 20)
+
+
+class Counting(Numbering):
+    """Numbers, and stops after so many."""
+
+    def __init__(self, out: str, state: str, stop_after: int) -> None:
+        super().__init__(out, state)
+        self.stop = threading.Event()
+        self._stop_after = stop_after
+
+    def committed(self) -> None:
+        super().committed()
+        if sum(self._kept.values()) >= self._stop_after:
+            self.stop.set()
+
+
+def test_a_batch_of_which_the_client_says_nothing_is_found_out_and_the_others_go_on(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    producer = Producer(stack.kafka.producer_config())
+    for value in (b"0", b"1"):
+        for partition in range(PARTITIONS):
+            producer.produce(topics[0], value, b"k", partition)
+        assert producer.flush(30) == 0
+        if value == b"0":
+            send_in_two_members(stack.kafka, topics[0], 1)
+    counting = Counting(topics[1], topics[2], stop_after=2 * PARTITIONS + 1)
+    settings = LoopSettings(f"{topics[0]}-group", f"{topics[0]}-a", (topics[0],), standstill_s=1.0)
+    TransactionalLoop(stack.kafka, counting, settings).run(counting.stop)
+    written = Counter(r.value for r in read_topics(stack.kafka, [topics[1]], SystemClock()))
+    assert written == {b"k 1 0": PARTITIONS, b"k 2 1": PARTITIONS, b"unread 1 1": 1}
+    again = [r for r in read_topics(stack.kafka, [topics[0]], SystemClock()) if r.partition == 1]
+    assert [(r.offset, r.unread is None) for r in again] == [(0, True), (1, False), (2, True)]
 
 
 def test_reading_state_back_may_take_long_as_long_as_it_goes_on(

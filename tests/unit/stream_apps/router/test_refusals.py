@@ -37,6 +37,8 @@ def refused_records(driver: RouterDriver) -> Iterator[tuple[str, Consumed, str, 
     yield "empty", broken(good, value=b""), "undecodable", rejected, True
     yield "tombstone", broken(good, value=None, headers=()), "undecodable", rejected, False
     yield "json", broken(good, value=b'{"a":1}', headers=()), "undecodable", rejected, False
+    batch = broken(good, key=None, value=b"\0" * 70, headers=None, unread="a batch of 3 records")
+    yield "batch", batch, "unreadable-batch", quarantined, False
     odd = b"\0\0\x0f\xff\xff" + good.value[5:]
     yield "schema id", broken(good, value=odd), "unknown-schema", quarantined, True
     yield "key", broken(good, key=b"DE"), "bureau-not-key", rejected, False
