@@ -13,10 +13,9 @@
   `refuse`, so that it can't hold up the others.
 - A batch that the client can't decompress comes to the processor as one record, in its turn, also
   where the client says nothing and stands still.
-- Memory is bounded by what the broker may hand out at once and what that may come to. The bound of
-  a source topic is one of compressed bytes, and gzip makes up to 1032 of one: a fetch, of
-  :data:`_FETCH_BYTES`, may come to 1 GiB. Of each broker that leads partitions at most two such are
-  held, one that the client fetched and one that is worked on.
+- Memory is bounded, though a topic's bound is one of compressed bytes: what a broker hands out at
+  once, :data:`FETCH_BYTES`, comes to 1 GiB at most. Of each broker that leads partitions two such
+  are held, one that the client fetched ahead and one that is worked on.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from schemas.errors import (
     RetryableError,
 )
 from stream_apps.engine.errors import classify
-from stream_apps.engine.reading import read_state
+from stream_apps.engine.reading import FETCH_BYTES, read_state
 from stream_apps.engine.records import (
     Consumed,
     Partition,
@@ -57,10 +56,6 @@ log = structlog.get_logger(__name__)
 _NO_OFFSET = -1001
 _POLL_S = 0.1
 _LATE_TRIES = 3
-_FETCH_BYTES = 1024 * 1024
-"""Of one answer of a broker, as the bytes lie in the log. Larger ones brought nothing: 400,000
-records of 300 bytes in 24 partitions were read as fast.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +130,7 @@ class TransactionalLoop:
                 max_poll_interval_ms=300_000,
                 queued_min_messages=20_000,
                 queued_max_messages_kbytes=32 * 1024,
-                fetch_max_bytes=_FETCH_BYTES,
+                fetch_max_bytes=FETCH_BYTES,
                 fetch_queue_backoff_ms=100,
             )
         )

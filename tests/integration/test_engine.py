@@ -31,8 +31,8 @@ from stream_apps.engine import (
 from stream_apps.engine.records import bytes_of
 from tests.conftest import Stack
 from tests.integration.engine_worker import FOR_EVERYONE, UNREAD, Numbering
+from tests.packed_batches import send_in_two_members, send_packed
 from tests.raw_headers import send_with_header_name
-from tests.two_members import send_in_two_members
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -411,22 +411,6 @@ def test_a_record_for_everyone_is_written_in_one_transaction_with_little_memory(
 UNPACKED_BYTES = 40 * 1024 * 1024
 WORKER_MIB = 60
 """Of a worker that holds no batch."""
-
-
-def send_packed(
-    kafka: KafkaConnection, codec: str, *records: tuple[str, int, bytes, bytes]
-) -> None:
-    """Records as one batch a partition, compressed, of more bytes than a topic takes."""
-    most = 10**9
-    producer = Producer(
-        kafka.producer_config(
-            compression_type=codec, message_max_bytes=most, batch_size=most, linger_ms=1000,
-            queue_buffering_max_kbytes=most // 1000,
-        )
-    )  # fmt: skip
-    for topic, partition, key, value in records:
-        producer.produce(topic, value, key, partition)
-    assert producer.flush(60) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the memory")

@@ -19,6 +19,7 @@ from deploy.running import WORKERS
 from deploy.settings import load_settings
 from schemas.rights import ROLES
 from tests.private_authority import PrivateAuthority
+from stream_apps.engine.reading import FETCH_BYTES
 
 FOLDER = Path(deploy.__file__).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose" / "compose.yaml").read_text("utf-8"))
@@ -64,6 +65,28 @@ def test_each_worker_has_its_container_in_both() -> None:
     assert {f"kubernetes liaison-{name}" for name in WORKERS} <= set(COMMANDS)
     for name, words in WORKERS.items():
         assert COMMANDS[f"compose {name}"] == list(words)
+
+
+GZIP_RATIO = 1032
+ROUTER_ITSELF = 256 << 20
+
+
+def test_a_router_may_hold_two_fetches_of_each_broker_however_much_they_come_to() -> None:
+    fetch = FETCH_BYTES * GZIP_RATIO
+    services = COMPOSE["services"]
+    for name in ("router-message", "router-search"):
+        limit = int(services[name]["mem_limit"].removesuffix("g")) << 30
+        assert limit >= 2 * fetch + ROUTER_ITSELF
+    settings = next(d["data"] for d in DOCUMENTS if d["kind"] == "ConfigMap")
+    brokers = int(settings["LIAISON_KAFKA__REPLICATION_FACTOR"])
+    routers = [
+        d for d in DOCUMENTS if d["kind"] == "StatefulSet" and "router" in str(d["metadata"])
+    ]
+    assert len(routers) == 2
+    for router in routers:
+        (container,) = router["spec"]["template"]["spec"]["containers"]
+        limit = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) << 30
+        assert limit >= 2 * brokers * fetch + ROUTER_ITSELF
 
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from deploy.verify.difference import differences
-from deploy.verify.recount import FactCounts, Identify, Recount, recount
+from deploy.verify.recount import FactCounts, Identify, Recount, _batches, recount
 from schemas.headers import RETIRE_HEADER
 from schemas.models import Arrest, Measure
+from stream_apps.engine import Consumed
 from stream_apps.router.driver import RouterDriver
 
 JANUARY, FEBRUARY = 1_767_225_600_000, 1_769_904_000_000
@@ -138,3 +139,10 @@ def test_differences_name_what_is_more_less_and_absent() -> None:
         "x: b 1: expected 1, found 0",
         "x: c 1: expected 0, found 1",
     ]
+
+
+def test_large_records_are_recounted_few_at_once_and_none_is_left_out() -> None:
+    large, small = (Consumed("intel.europe", 0, 0, 0, b"FR", bytes(n), ()) for n in (3 << 20, 10))
+    assert [len(batch) for batch in _batches([small, *[large] * 7, small])] == [4, 3, 2]
+    assert [len(batch) for batch in _batches([small] * 5001)] == [5000, 1]
+    assert list(_batches([])) == []

@@ -1,8 +1,4 @@
-"""A gzip batch in two members, cut within a record, as anybody's own client may send it.
-
-A broker takes it, since Java reads on to the second member. aiokafka's Python half, which a process
-of its own loads, compresses by a function that can be put in another's place.
-"""
+"""Compressed batches that a topic takes, and that a reader's client does not, or at a price."""
 
 from __future__ import annotations
 
@@ -12,15 +8,37 @@ import os
 import subprocess
 import sys
 
+from confluent_kafka import Producer
+
 from schemas.connections import KafkaConnection
 
-__all__ = ["send_in_two_members"]
+__all__ = ["send_in_two_members", "send_packed"]
 
 _CUT_AT = 20
+_MOST = 10**9
+
+
+def send_packed(
+    kafka: KafkaConnection, codec: str, *records: tuple[str, int, bytes, bytes]
+) -> None:
+    """Records (topic, partition, key, value) of any size, those of a partition as one batch."""
+    producer = Producer(
+        kafka.producer_config(
+            compression_type=codec, message_max_bytes=_MOST, batch_size=_MOST, linger_ms=1000,
+            queue_buffering_max_kbytes=_MOST // 1000,
+        )
+    )  # fmt: skip
+    for topic, partition, key, value in records:
+        producer.produce(topic, value, key, partition)
+    assert producer.flush(60) == 0
 
 
 def send_in_two_members(kafka: KafkaConnection, topic: str, partition: int) -> None:
-    """Write one record, and wait for the broker."""
+    """One record in a gzip batch of two members, cut within the record.
+
+    A broker takes it, since Java reads on to the second member. aiokafka's Python half, which a
+    process of its own loads, compresses by a function that can be put in another's place.
+    """
     subprocess.run(
         [sys.executable, "-m", __name__, kafka.bootstrap_servers, topic, str(partition)],
         env={**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"},
