@@ -59,6 +59,13 @@ _MAX_REFUSAL_BYTES = 4 * (_MAX_REASON + _MAX_ID) + 128
 """Of one refusal in a receipt: a sign takes four bytes at most."""
 _MAX_ENTRY_BYTES = MAX_DERIVED_BYTES - _MAX_LISTED * _MAX_REFUSAL_BYTES
 """A receipt holds less of its account than the entry does: with its refusals it fits, too."""
+_MISSING_BYTES = 20
+"""Of a range of missing numbers: two of Avro's longs at their longest."""
+_RANGE_BYTES = 64
+"""Of a range of refused numbers, with its disposition and code."""
+_TAIL_BYTES = 16
+_FIXED_BYTES = 1024
+"""Of an entry and a receipt: keys, counts, times."""
 _FRAMING_BYTES = 512
 """Of a record and its batch, and the header that a replay adds."""
 _HEADER_FRAMING_BYTES = 10
@@ -164,7 +171,7 @@ class Booking:
         for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS):
             if room <= 0:
                 return
-            room -= self.book.change(place, key).written_bytes()
+            room -= _written_bytes(self.book.change(place, key))
 
     def take(self, now_ms: int) -> list[Produced]:
         """Dead letters, receipts and ledger entries of the batch."""
@@ -280,6 +287,12 @@ def _is_replayable(record: Consumed) -> bool:
     for name, content in record.headers or ():
         size += len(name.encode()) + len(content or b"") + _HEADER_FRAMING_BYTES
     return size <= MAX_SOURCE_BYTES
+
+
+def _written_bytes(account: Account) -> int:
+    """At most so many bytes are an account's entry and a receipt without refusals."""
+    ranges = len(account.missing) * _MISSING_BYTES + len(account.refused) * _RANGE_BYTES
+    return 2 * ranges + len(account.tail) * _TAIL_BYTES + _FIXED_BYTES
 
 
 def _receipts(account: Account, refusals: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

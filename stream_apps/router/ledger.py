@@ -49,13 +49,6 @@ MAX_ACCOUNTS = 1000
 MAX_RETIRED = 10_000
 """Accounts of one bureau in one lane that may be retired."""
 _TAIL = 64
-_MISSING_BYTES = 20
-"""Two numbers as Avro's longs, at their longest."""
-_REFUSED_BYTES = 64
-"""Two numbers, disposition, code."""
-_TAIL_BYTES = 16
-_FIXED_BYTES = 1024
-"""Keys, counts and times of a ledger entry and a receipt."""
 _MAX_REFUSED_RANGES = {Disposition.REJECTED.value: 512, Disposition.QUARANTINED.value: 4096}
 
 
@@ -196,11 +189,6 @@ class Account:
         last = max(self.refused[at].last for at in gone)
         self.forgotten_until = max(self.forgotten_until, last)
         self.refused = [item for at, item in enumerate(self.refused) if at not in gone]
-
-    def written_bytes(self) -> int:
-        """At most so many bytes are its ledger entry and a receipt without refusals."""
-        ranges = 2 * len(self.missing) * _MISSING_BYTES + 2 * len(self.refused) * _REFUSED_BYTES
-        return ranges + len(self.tail) * _TAIL_BYTES + _FIXED_BYTES
 
     def missing_count(self) -> int:
         return sum(last - first + 1 for first, last in self.missing)

@@ -18,8 +18,8 @@ from deploy.cli.app import run
 from deploy.running import WORKERS
 from deploy.settings import load_settings
 from schemas.rights import ROLES
-from tests.private_authority import PrivateAuthority
 from stream_apps.engine.reading import FETCH_BYTES
+from tests.private_authority import PrivateAuthority
 
 FOLDER = Path(deploy.__file__).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose" / "compose.yaml").read_text("utf-8"))
