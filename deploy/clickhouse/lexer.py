@@ -21,8 +21,8 @@ MOST_TOKENS = 50_000
 parameters or data."""
 _CHECK_EVERY = 4096
 
-# Possessive repeats: what was read as part of a literal is never tried otherwise, as ClickHouse does
-# it, and no way back is kept in memory, which cost 300 bytes a sign.
+# Possessive repeats: what was read as part of a literal is never tried otherwise, as in ClickHouse,
+# and no way back is kept in memory, which cost 300 bytes a sign.
 _TOKEN = re.compile(
     rb"""(?P<space>[ \t\n\r\f\v]+|(?:--|//|\#[!\ ])[^\n]*)
     |(?P<comment>/\*)
