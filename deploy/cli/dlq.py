@@ -2,7 +2,8 @@
 
 A record's place is written `dlq.europe/0/12`: topic, partition, offset. A replay sends the very
 bytes to the partition that they came from; the router moves the number from refused to accepted
-once, so a replay done twice is harmless. A block that ClickHouse refused (`dlq.blocks`) is landed
+once, so a replay done twice is harmless. What is put back and refused again lies in the queue once
+more: of such copies `replay --code` and `--region` send the newest alone. A block that ClickHouse refused (`dlq.blocks`) is landed
 there under the token it had, and only while its refusal stands: once, too. A record that is kept in
 part only, and one that was counted all the same, are never replayed.
 """
@@ -10,7 +11,7 @@ part only, and one that was counted all the same, are never replayed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from schemas.headers import Refusal
     from stream_apps.engine import Consumed
 
-__all__ = ["app"]
+__all__ = ["app", "newest_of_each"]
 
 app = typer.Typer(
     help="Refused records: list, show, replay. Example: [bold]liaison dlq list --region europe[/]",
@@ -178,8 +179,12 @@ def replay(
             records = [_at(session, place) for place in places]
             found = [(record, read_refusal(record.headers)) for record in records]
         else:
-            refused = _refused(session, region, code, told)
-            found = [(record, why) for record, why in refused if not _hindrance(why)]
+            refused = newest_of_each(_refused(session, region, None, told))
+            found = [
+                (record, why)
+                for record, why in refused
+                if (code is None or why.code == code) and not _hindrance(why)
+            ]
         sent = _replay(session, found, told)
     if as_json:
         print_json(sent)
@@ -189,6 +194,35 @@ def replay(
     if not sent:
         note("nothing to replay")
         raise typer.Exit(exits.DIFFERENCE)
+
+
+def newest_of_each(refused: Iterable[tuple[Consumed, Refusal]]) -> Found:
+    """Of copies of one record, each refused when it was put back, the newest.
+
+    The newest says what stands against the record now. To send all copies would double them at
+    each replay that comes too early.
+    """
+    newest: dict[tuple[object, ...], tuple[Consumed, Refusal]] = {}
+    for record, refusal in refused:
+        copies = _copies(record, refusal)
+        newest.pop(copies, None)  # so that the order is that of the newest
+        newest[copies] = record, refusal
+    return list(newest.values())
+
+
+def _copies(record: Consumed, refusal: Refusal) -> tuple[object, ...]:
+    """What copies of one record have in common: all that is sent again. A block has no copies."""
+    import hashlib
+
+    from schemas.headers import REPLAY_HEADER, replay_headers
+    from schemas.topics import DLQ_BLOCKS
+
+    source = record.topic, refusal.stage, refusal.topic, refusal.partition
+    if record.topic == DLQ_BLOCKS:
+        return *source, refusal.offset
+    headers = [item for item in replay_headers(record.headers, "") if item[0] != REPLAY_HEADER]
+    digest = hashlib.sha256(record.value or b"").digest()
+    return *source, record.key, digest, record.value is None, tuple(headers)
 
 
 def _replay(session: Session, found: Found, told: Told) -> list[dict[str, str]]:
