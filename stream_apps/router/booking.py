@@ -43,7 +43,7 @@ from schemas.topics import (
 )
 from stream_apps.engine.records import Consumed, Produced, bytes_of
 from stream_apps.router.ledger import Account, AccountKey, Book, Place, Standing
-from stream_apps.router.refusals import TOO_LARGE, Refused
+from stream_apps.router.refusals import KEPT_IN_PART, Refused
 
 __all__ = ["RECEIPT_INTERVAL_MS", "Booking", "Entry"]
 
@@ -266,7 +266,7 @@ def _receipt_key(place: Place, key: AccountKey) -> str:
 
 def _dead_letter(topic: str, record: Consumed, refusal: Refusal) -> Produced:
     """The refused record byte for byte; of one that its own topic never takes, its beginning."""
-    if refusal.code != TOO_LARGE.code or _is_replayable(record):
+    if refusal.code not in KEPT_IN_PART or _is_replayable(record):
         return Produced(topic, record.key, record.value, refusal_headers(record.headers, refusal))
     value = record.value or b""
     refusal = replace(refusal, bytes=len(value), sha256=hashlib.sha256(value).hexdigest())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from schemas.headers import Disposition
 
-__all__ = ["CODES", "Code", "Refused"]
+__all__ = ["CODES", "KEPT_IN_PART", "Code", "Refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,12 @@ REPLAY_FORGOTTEN = _quarantined(
     "Replayed too late to tell whether its number was refused or accepted.",
     "Look whether readers have it; if not, the bureau publishes it anew.",
 )
+UNWRITABLE = _quarantined(
+    "unwritable",
+    "The broker does not take what follows from the record, however often it is asked.",
+    "Let `liaison provision` compare the topics with what is declared, then replay; where they "
+    "agree, the bureau publishes anew with less in it.",
+)
 INTERNAL = _quarantined(
     "internal",
     "An error of this router; the record itself may be right.",
@@ -136,9 +142,12 @@ CODES = {
         UNDECODABLE, TOO_LARGE, UNREADABLE_BATCH, UNKNOWN_PUBLISHER, BUREAU_NOT_KEY, WRONG_REGION,
         WRONG_PARTITION, BAD_TIME, BAD_SEQUENCE, NOT_YOURS, BAD_ENVELOPE, UNKNOWN_SCHEMA, NO_READER,
         RETENTION_PAST, TOO_MANY_ACCOUNTS, ACCOUNT_RETIRED, SEQUENCE_REUSED, REPLAY_FORGOTTEN,
-        INTERNAL,
+        UNWRITABLE, INTERNAL,
     )
 }  # fmt: skip
+
+KEPT_IN_PART = frozenset({TOO_LARGE.code, UNWRITABLE.code})
+"""Of these the dead letter holds the beginning where no topic takes the whole by itself."""
 
 
 class Refused(Exception):  # noqa: N818 - an outcome of checking, not a fault of the program

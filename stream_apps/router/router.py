@@ -48,6 +48,7 @@ from stream_apps.router.refusals import (
     TOO_MANY_ACCOUNTS,
     UNDECODABLE,
     UNREADABLE_BATCH,
+    UNWRITABLE,
     Refused,
 )
 
@@ -111,7 +112,7 @@ class Router:
 
     def refuse(self, record: Consumed, reason: str) -> list[Produced]:
         place = (self._regions[record.topic], record.partition)
-        self._refuse_unread(record, place, Refused(TOO_LARGE, reason))
+        self._refuse_unread(record, place, Refused(UNWRITABLE, reason))
         return self._take(record.timestamp_ms)
 
     def tick(self, now_ms: int) -> list[Produced]:

@@ -139,7 +139,7 @@ def test_repeats_too_old_to_be_compared_are_counted_apart(driver: RouterDriver) 
     assert (receipt["repeats"], receipt["repeats_unchecked"]) == (1, 1)
 
 
-def test_a_record_whose_outputs_alone_are_too_large_is_kept_whole_and_can_be_put_back(
+def test_a_record_whose_outputs_alone_are_not_taken_is_kept_whole_and_can_be_put_back(
     driver: RouterDriver,
 ) -> None:
     record = driver.record("FR", an_arrest(legal_basis="x" * 800_000))
@@ -148,11 +148,11 @@ def test_a_record_whose_outputs_alone_are_too_large_is_kept_whole_and_can_be_put
     (letter,) = (written for written in out if written.topic == "dlq.europe")
     assert (letter.key, letter.value) == (record.key, record.value)
     refusal = read_refusal(letter.headers)
-    assert (refusal.code, refusal.bytes, refusal.sha256) == ("too-large", None, None)
+    assert (refusal.code, refusal.bytes, refusal.sha256) == ("unwritable", None, None)
     replay = [*(record.headers or ()), (REPLAY_HEADER, b"dlq.europe/0/0")]
     again = driver.feed(record._replace(headers=replay))
     assert len(again["desk.europe.drug-trafficking"]) == 1
-    assert driver.decode(again["ledger.europe"][0])["rejected"] == 0
+    assert driver.decode(again["ledger.europe"][0])["quarantined"] == 0
 
 
 def test_a_record_that_outgrows_its_topic_by_the_number_of_its_headers_is_kept_in_part(

@@ -329,8 +329,14 @@ def test_a_record_whose_outputs_are_never_taken_is_booked_as_refused(driver: Rou
     record = driver.record("FR", an_arrest())
     driver.router.process([record])
     driver.router.aborted()
-    out = driver.router.refuse(record, "the broker does not take it")
-    assert [r.topic for r in out] == ["dlq.europe", "receipts.FR", "ledger.europe"]
+    letter, receipt, entry = driver.router.refuse(record, "the broker does not take it")
+    assert [r.topic for r in (letter, receipt, entry)] == [
+        "dlq.europe", "receipts.FR", "ledger.europe",
+    ]  # fmt: skip
+    refusal = read_refusal(letter.headers)
+    assert (refusal.code, refusal.disposition.value) == ("unwritable", "quarantined")
+    assert (letter.value, refusal.sha256) == (record.value, None), "kept whole, to be replayed"
+    assert driver.decode(entry)["quarantined"] == 1
 
 
 def retiring(driver: RouterDriver, account: str, key: bytes = b"FR") -> Consumed:
