@@ -91,6 +91,8 @@ class AccountCount(NamedTuple):
     epoch: int
     last_sequence: int
     pending: int
+    current: bool
+    """Whether its lane is numbered in it now; else it was left for a new epoch."""
 
 
 class Pending(NamedTuple):

@@ -50,7 +50,7 @@ _PURGE_ROWS = 20_000
 _ACCOUNTS = """SELECT id, bureau, system, lane, epoch, next_sequence, unconfirmed_from, current
 FROM accounts ORDER BY id"""
 _COUNTS = """SELECT bureau, system, lane, epoch, next_sequence - 1,
-(SELECT count(*) FROM pending WHERE account = accounts.id) FROM accounts ORDER BY id"""
+(SELECT count(*) FROM pending WHERE account = accounts.id), current FROM accounts ORDER BY id"""
 
 
 def random_epoch() -> int:
@@ -150,7 +150,7 @@ class Outbox:
     def sent_counts(self) -> list[AccountCount]:
         """Numbers given and records waiting, by account, old epochs too."""
         with self._read_lock, self._reading():
-            return [AccountCount(*row) for row in self._reader.execute(_COUNTS)]
+            return list(_counts(self._reader))
 
     # -- restored disks -------------------------------------------------------------------------
 
@@ -378,8 +378,14 @@ def read_accounts(path: Path) -> list[AccountCount]:
     """
     database = connect_read_only(path)
     try:
-        return [AccountCount(*row) for row in database.execute(_COUNTS)]
+        return list(_counts(database))
     except sqlite3.Error as error:
         raise storage_error(error, path) from error
     finally:
         database.close()
+
+
+def _counts(database: sqlite3.Connection) -> Iterator[AccountCount]:
+    for row in database.execute(_COUNTS):
+        bureau, system, lane, epoch, last_sequence, pending, current = row
+        yield AccountCount(bureau, system, lane, epoch, last_sequence, pending, bool(current))

@@ -3,9 +3,10 @@
 A record's place is written `dlq.europe/0/12`: topic, partition, offset. A replay sends the very
 bytes to the partition that they came from; the router moves the number from refused to accepted
 once, so a replay done twice is harmless. What is put back and refused again lies in the queue once
-more: of such copies `replay --code` and `--region` send the newest alone. A block that ClickHouse refused (`dlq.blocks`) is landed
-there under the token it had, and only while its refusal stands: once, too. A record that is kept in
-part only, and one that was counted all the same, are never replayed.
+more: of such copies `replay --code` and `--region` send the newest alone. A block that ClickHouse
+refused (`dlq.blocks`) is landed there under the token it had, and only while its refusal stands:
+once, too. A record that is kept in part only, and one that was counted all the same, are never
+replayed.
 """
 
 from __future__ import annotations

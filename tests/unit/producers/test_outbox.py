@@ -212,8 +212,8 @@ def test_counts_are_read_beside_the_owner_and_after_it(tmp_path: Path) -> None:
         receipts = outbox.accept([draft(1), draft(2), draft(3, lane="search")])
         outbox.remove([(1, 1)])
         counts = [
-            AccountCount("FR", "main", "message", receipts[0].epoch, 2, 1),
-            AccountCount("FR", "main", "search", receipts[2].epoch, 1, 1),
+            AccountCount("FR", "main", "message", receipts[0].epoch, 2, 1, True),
+            AccountCount("FR", "main", "search", receipts[2].epoch, 1, 1, True),
         ]
         assert outbox.sent_counts() == counts
         assert read_accounts(path) == counts
@@ -249,8 +249,8 @@ def test_a_restored_file_moves_what_it_numbered_since_into_a_new_epoch(tmp_path:
         (sixth,) = outbox.accept([draft(6)])
         assert (sixth.epoch, sixth.sequence) == (new.epoch, 3)
         assert outbox.sent_counts() == [
-            AccountCount(*LANE, old.epoch, 2, 2),
-            AccountCount(*LANE, new.epoch, 3, 3),
+            AccountCount(*LANE, old.epoch, 2, 2, False),
+            AccountCount(*LANE, new.epoch, 3, 3, True),
         ]
 
 
@@ -286,8 +286,8 @@ def test_of_a_retired_account_what_was_never_booked_moves_and_what_it_refused_is
         ]
         assert [record.value for record in waiting(outbox)[2:]] == [b"1", b"2"]
         assert outbox.sent_counts() == [
-            AccountCount(*LANE, old.epoch, 4, 2),
-            AccountCount(*LANE, new.epoch, 2, 2),
+            AccountCount(*LANE, old.epoch, 4, 2, False),
+            AccountCount(*LANE, new.epoch, 2, 2, True),
         ]
         again = outbox.accept([draft(n) for n in range(1, 7)])
         assert [(r.epoch, r.sequence) for r in again] == [
