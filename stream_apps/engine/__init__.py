@@ -1,7 +1,13 @@
 """The exactly-once loop and what a processor of it must offer; router and cutter are its users."""
 
 from stream_apps.engine.loop import LoopSettings, TransactionalLoop
-from stream_apps.engine.reading import read_from, read_one, read_state, read_topics
+from stream_apps.engine.reading import (
+    first_offsets,
+    read_from,
+    read_one,
+    read_state,
+    read_topics,
+)
 from stream_apps.engine.records import Consumed, Partition, Processor, Produced
 
 __all__ = [
@@ -11,6 +17,7 @@ __all__ = [
     "Processor",
     "Produced",
     "TransactionalLoop",
+    "first_offsets",
     "read_from",
     "read_one",
     "read_state",

@@ -29,7 +29,7 @@ from stream_apps.engine.records import Consumed, Partition, consumed
 from stream_apps.engine.silence import Silence
 from stream_apps.engine.unread import is_unread, step_over
 
-__all__ = ["FETCH_BYTES", "read_from", "read_one", "read_state", "read_topics"]
+__all__ = ["FETCH_BYTES", "first_offsets", "read_from", "read_one", "read_state", "read_topics"]
 
 FETCH_BYTES = 1024 * 1024
 """Of one answer of a broker, as the bytes lie in the log: gzip makes up to 1032 of one. Larger
@@ -95,16 +95,37 @@ def read_topics(
         ConfigurationError: a topic is not there.
         RetryableError: nothing came for `timeout_s`.
     """
-    known = AdminClient(kafka.client_config()).list_topics(timeout=_ASK_S).topics
-    partitions: list[Partition] = []
-    for topic in topics:
-        if topic not in known:
-            raise ConfigurationError(
-                f"there is no topic {topic}: run `liaison provision`", code="no-topic"
-            )
-        partitions += [Partition(topic, number) for number in known[topic].partitions]
+    partitions = _partitions(AdminClient(kafka.client_config()), topics)
     starts = dict.fromkeys(partitions, 0)
     return read_from(kafka, starts, clock, timeout_s=timeout_s, progress=progress)
+
+
+def first_offsets(
+    kafka: KafkaConnection,
+    topics: Iterable[str],
+    clock: Clock,
+    *,
+    since_ms: int = 0,
+    timeout_s: float = 30.0,
+) -> dict[Partition, int]:
+    """Where each partition of topics begins now; above 0 once retention or a hand took records.
+
+    With `since_ms` the first record from then on, or the end where there is none.
+
+    Raises:
+        ConfigurationError: a topic is not there.
+        RetryableError: a partition has no leader that answers in time.
+    """
+    admin, deadline = AdminClient(kafka.client_config()), Deadline.after(clock, timeout_s)
+    partitions = _partitions(admin, topics)
+    earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    first = _offsets(admin, partitions, earliest, deadline)
+    if since_ms <= 0:
+        return first
+    since = _offsets(admin, partitions, OffsetSpec.for_timestamp(since_ms), deadline)
+    older = [partition for partition, offset in since.items() if offset < 0]
+    since |= _offsets(admin, older, latest, deadline)
+    return {partition: max(first[partition], since[partition]) for partition in partitions}
 
 
 def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: Clock) -> Consumed:
@@ -121,6 +142,18 @@ def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: C
             code="no-record",
         )
     return record
+
+
+def _partitions(admin: AdminClient, topics: Iterable[str]) -> list[Partition]:
+    known = admin.list_topics(timeout=_ASK_S).topics
+    partitions: list[Partition] = []
+    for topic in topics:
+        if topic not in known:
+            raise ConfigurationError(
+                f"there is no topic {topic}: run `liaison provision`", code="no-topic"
+            )
+        partitions += [Partition(topic, number) for number in known[topic].partitions]
+    return partitions
 
 
 def _read(

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from deploy.access import product_topics
 from deploy.cli import exits
 from deploy.cli.app import run
+from deploy.cli.sending import send
 from deploy.cluster import Cluster
 from deploy.positions import set_first_positions
 from deploy.provision import provision
@@ -24,7 +25,7 @@ from schemas.connections import KafkaConnection
 from schemas.headers import REPLAY_HEADER, Disposition, Refusal, header, refusal_headers
 from schemas.reference import Reference
 from schemas.topics import FACTS, MAX_SOURCE_BYTES, Topic, source_topic
-from stream_apps.engine import read_topics
+from stream_apps.engine import Produced, first_offsets, read_topics
 from tests.conftest import Stack, StartWorker
 from tests.worker_processes import WorkerProcess
 
@@ -81,6 +82,30 @@ def test_a_first_position_is_set_once_and_never_moved(stack: Stack) -> None:
     finally:
         consumer.close()
     assert [at.offset for at in kept] == [7, 0]
+
+
+def test_more_records_than_the_client_holds_at_once_are_all_sent(stack: Stack) -> None:
+    topic, count = make_topic(stack.kafka, partitions=1), 1_001
+    small = {**stack.kafka.options, "queue.buffering.max.messages": "100"}
+    told: list[int] = []
+    record = Produced(topic.name, b"k", b"v", (), 0)
+    send(
+        KafkaConnection(stack.kafka.bootstrap_servers, small), [("place", record)] * count,
+        lambda _stage, done, _total: told.append(done),
+    )  # fmt: skip
+    assert told[-1] == count
+    consumer = Consumer(stack.kafka.consumer_config("liaison-reading"))
+    try:
+        assert consumer.get_watermark_offsets(TopicPartition(topic.name, 0), 10) == (0, count)
+    finally:
+        consumer.close()
+    admin = AdminClient(stack.kafka.client_config())
+    for future in admin.delete_records([TopicPartition(topic.name, 0, 7)]).values():
+        future.result(30)
+    clock = SystemClock()
+    for since_ms, first in ((0, 7), (1, 7), (clock.now_ms() + 3_600_000, count)):
+        found = first_offsets(stack.kafka, [topic.name], clock, since_ms=since_ms)
+        assert found == {(topic.name, 0): first}
 
 
 def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
