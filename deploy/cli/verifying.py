@@ -18,8 +18,9 @@ def verify(
     """Recount from the topics and from ClickHouse, and print every difference.
 
     Sent = accepted + rejected + quarantined + missing, for each bureau and system; each accepted
-    event in exactly the topics that the routing names; facts in SQL = the recount. Exits with 1
-    if anything differs.
+    event in exactly the topics that the routing names; facts in SQL = the recount. Where retention
+    has taken source records, ledger, blocks and SQL are compared for all time, desks for what is
+    left, and that is told. Exits with 1 if anything differs.
 
     Example: [bold]liaison verify --json > findings.json[/]
     """

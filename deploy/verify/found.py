@@ -1,4 +1,8 @@
-"""What is really there: topics read committed, the ledger's last entries, ClickHouse's sums."""
+"""What is really there: topics read committed, the ledger's last entries, ClickHouse's sums.
+
+Whatever is framed is decoded as the schema that its frame names, and seen as the newest: the ledger
+and `facts` hold records of every version that ever wrote there.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +10,57 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import fastavro
 from clickhouse_connect.driver.client import Client
 
 from deploy.access import may_read
 from deploy.verify.difference import Difference
-from deploy.verify.recount import AccountPlace, Cell, Delivered, Identify
+from deploy.verify.facts import Cell
+from deploy.verify.recount import AccountPlace, Delivered, Identify
 from deploy.verify.rollups import rollup_differences, struck_differences
+from deploy.verify.window import SourcePosition, Window
 from schemas import wire
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, Schema
 from schemas.clock import Clock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import REPLAY_HEADER, header, read_refusal
+from schemas.registry import SchemaIds
 from schemas.topics import Topic
-from stream_apps.engine import Consumed, read_topics
+from stream_apps.engine import Consumed, Partition, first_offsets, read_topics
 from stream_apps.router.ledger import Account
 
 __all__ = [
     "Refused",
     "TopicReader",
+    "Topics",
     "clickhouse_amounts",
     "clickhouse_cells",
     "clickhouse_faults",
     "clickhouse_sums",
     "delivered_in",
-    "events_in_blocks",
     "events_in_facts",
     "ledger_entries",
     "refused_in",
 ]
+
+
+class Topics(Protocol):
+    """Where whole topics are read."""
+
+    def names(self, *prefixes: str) -> list[str]:
+        """Declared topics whose names begin so."""
+        ...
+
+    def read(self, topics: Iterable[str]) -> Iterator[Consumed]:
+        """All committed records that topics hold, each partition in its order."""
+        ...
+
+    def first_offsets(self, topics: Iterable[str], *, since_ms: int = 0) -> dict[Partition, int]:
+        """Where each partition begins now, or its first record since then."""
+        ...
 
 
 class TopicReader:
@@ -62,6 +85,18 @@ class TopicReader:
         Raises:
             ConfigurationError: the auditor is no declared reader of one, or it is not there.
         """
+        return read_topics(self._kafka, self._checked(topics), self._clock)
+
+    def first_offsets(self, topics: Iterable[str], *, since_ms: int = 0) -> dict[Partition, int]:
+        """Where each partition of topics begins now, or its first record since then.
+
+        Raises:
+            ConfigurationError: the auditor is no declared reader of one, or it is not there.
+        """
+        names = self._checked(topics)
+        return first_offsets(self._kafka, names, self._clock, since_ms=since_ms)
+
+    def _checked(self, topics: Iterable[str]) -> list[str]:
         names = list(topics)
         for name in names:
             if name not in self._readable:
@@ -69,21 +104,26 @@ class TopicReader:
                     f"the auditor is no declared reader of {name}: declare it in schemas/topics.py",
                     code="undeclared-reader",
                 )
-        return read_topics(self._kafka, names, self._clock)
+        return names
 
 
 def delivered_in(
-    reader: TopicReader, identify: Identify
+    reader: Topics, identify: Identify, window: Window
 ) -> tuple[Counter[Delivered], list[Difference]]:
-    """Every record on desks and in bureaus' topics, and those that can't be read."""
+    """Every record on desks and in bureaus' topics whose source is there still, and those that
+    can't be read.
+    """
     found: Counter[Delivered] = Counter()
     unreadable: list[Difference] = []
     for record in reader.read(reader.names("desk.", "bureau.")):
         try:
-            found[identify(record.topic, record.value)] += 1
+            delivered = identify(record.topic, record.value)
         except wire.WireError as error:
             where = f"{record.topic} [{record.partition}] {record.offset}"
             unreadable.append(Difference("delivered", where, "a delivered event", str(error)))
+            continue
+        if window.holds(delivered.source):
+            found[delivered] += 1
     return found, unreadable
 
 
@@ -100,8 +140,12 @@ class Refused:
     odd: list[Difference] = field(default_factory=list)
     """Dead letters that are none."""
 
+    def codes(self) -> dict[SourcePosition, str]:
+        """Why the router refused each source record."""
+        return {(topic, partition, n): code for topic, partition, n, code in self.by_router}
 
-def refused_in(reader: TopicReader) -> Refused:
+
+def refused_in(reader: Topics) -> Refused:
     """Every dead letter but those of the loader, which ClickHouse has booked."""
     refused = Refused()
     for record in reader.read([n for n in reader.names("dlq.") if n != "dlq.blocks"]):
@@ -124,23 +168,49 @@ def refused_in(reader: TopicReader) -> Refused:
     return refused
 
 
-def ledger_entries(reader: TopicReader, catalogue: Catalogue) -> dict[AccountPlace, Account]:
-    """The last entry of every account."""
-    schema = catalogue.schema("liaison.ledger.LedgerEntry")
+def ledger_entries(
+    reader: Topics, catalogue: Catalogue, ids: SchemaIds
+) -> tuple[dict[AccountPlace, Account], list[Difference]]:
+    """The last entry of every account, and those that can't be read."""
+    newest = catalogue.schema("liaison.ledger.LedgerEntry")
     entries: dict[AccountPlace, Account] = {}
+    unreadable: dict[AccountPlace, Difference] = {}
     for record in reader.read(reader.names("ledger.")):
-        assert record.key is not None
-        place = (record.topic, record.partition, record.key.decode())
+        place = (record.topic, record.partition, (record.key or b"").decode("utf-8", "replace"))
+        unreadable.pop(place, None)
+        entries.pop(place, None)
         if record.value is None:
-            entries.pop(place, None)
             continue
-        entry = wire.decode(schema.plain, record.value, offset=wire.FRAME_BYTES)
+        try:
+            entry = _decoded(record.value, ids, newest, newest.plain)
+        except wire.WireError as error:
+            where = f"{record.topic} [{record.partition}] {record.offset}"
+            unreadable[place] = Difference("ledger", where, "an entry", str(error))
+            continue
         entries[place] = Account.from_record(entry)
-    return entries
+    return entries, list(unreadable.values())
+
+
+def _decoded(value: bytes, ids: SchemaIds, newest: Schema, reader: Any) -> dict[str, Any]:
+    """A framed record of any version of a schema, as the newest, or a part of it, sees it.
+
+    Raises:
+        WireError: it is none.
+    """
+    schema_id = wire.schema_id_of(value)
+    written = ids.by_id.get(schema_id)
+    if written is None or written.name != newest.name:
+        raise wire.WireError(
+            f"schema id {schema_id} is no {newest.name} of this release: verify with the release "
+            "that wrote it"
+        )
+    if written is newest and reader is newest.plain:
+        return wire.decode(written.plain, value, offset=wire.FRAME_BYTES)
+    return wire.decode(written.plain, value, offset=wire.FRAME_BYTES, reader=reader)
 
 
 def events_in_facts(
-    facts: Iterable[Consumed], catalogue: Catalogue, refused: Refused
+    facts: Iterable[Consumed], catalogue: Catalogue, ids: SchemaIds, refused: Refused
 ) -> tuple[int, list[Difference]]:
     """Σ events over the mini-blocks of `facts`, each once; and those that are in no block.
 
@@ -170,23 +240,13 @@ def events_in_facts(
         if header(record.headers, REPLAY_HEADER) is not None:
             continue  # of a mini-block that the cutter refused: it stands here already
         try:
-            block = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES, reader=listed)
+            block = _decoded(value, ids, schema, listed)
         except wire.WireError as error:
             if why is None:
                 odd.append(Difference("mini-blocks", where, "a mini-block", str(error)))
             continue
         total += sum(fact["events"] for fact in block["facts"])
     return total, odd + list(missing.values())
-
-
-def events_in_blocks(reader: TopicReader, catalogue: Catalogue) -> int:
-    """Σ events over all blocks."""
-    counts = fastavro.parse_schema(_only_counts(catalogue))
-    return sum(
-        fact["events"]
-        for record in reader.read(["fact-blocks"])
-        for fact in wire.read_container(record.value or b"", counts)
-    )
 
 
 def _only_counts(catalogue: Catalogue) -> dict[str, Any]:

@@ -1,81 +1,89 @@
 """What must be in every topic and table, recounted from the source topics alone.
 
-The source records go through the routing function once more, from an empty ledger. It is the same
-pure function, so this finds what was lost, doubled, misdirected or miscounted on the way, by
-transactions, rebalances, blocks, inserts or hands; whether the function itself is right, its case
-tables say. What was quarantined for our own delay (a schema that the router of that day did not
-know, an error of ours) stays refused in the recount, whatever today's function would say.
+The source records go through the routing function once more. It is the same pure function, so this
+finds what was lost, doubled, misdirected or miscounted on the way, by transactions, rebalances,
+blocks, inserts or hands; whether the function itself is right, its case tables say. What was
+refused for a reason of ours (a schema that the router of that day did not know, a broker that did
+not take what followed, an error) stays refused in the recount, whatever today's function would say.
+
+A whole partition is recounted from an empty ledger. In one that is cut nobody knows how accounts
+stood, so there the blocks and dead letters say which records were accepted and refused: routed
+anew, they must give readers what these have, and earn the code that they bear. What is neither was
+a number seen before. All such numbers must be booked in the ledger, for what is lost is not.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cache
 from typing import Any, NamedTuple
 
+from deploy.verify.facts import FactCounts
+from deploy.verify.window import SourcePosition, Window
 from schemas import wire
 from schemas.catalogue import Catalogue, DeliveredSchema
-from schemas.headers import read_refusal
+from schemas.headers import RETIRE_HEADER, header, read_refusal
 from schemas.reference import Reference
 from schemas.registry import SchemaIds
-from schemas.topics import STRIKES
-from stream_apps.engine import Consumed
+from schemas.topics import STRIKES, ledger_topic
+from stream_apps.engine import Consumed, Produced
 from stream_apps.engine.records import bytes_of
-from stream_apps.router.ledger import Account
+from stream_apps.router.booking import Entry
+from stream_apps.router.ledger import Account, AccountKey, Place, Standing
+from stream_apps.router.refusals import (
+    ACCOUNT_RETIRED,
+    BAD_SEQUENCE,
+    CODES,
+    INTERNAL,
+    REPLAY_FORGOTTEN,
+    SEQUENCE_REUSED,
+    TOO_MANY_ACCOUNTS,
+    UNKNOWN_SCHEMA,
+    UNWRITABLE,
+    Refused,
+)
 from stream_apps.router.router import Router
 
 __all__ = [
     "AccountPlace",
-    "Cell",
     "Delivered",
-    "FactCounts",
+    "Evidence",
     "Identify",
+    "Numbers",
     "Recount",
-    "SourcePosition",
     "recount",
 ]
 
 _BATCH = 5000
 _BATCH_BYTES = 8 * 1024 * 1024
-_NO_SCHEMA = 0xFFFFFFFF
-_DAY_MS = 86_400_000
+_OUR_REASON = frozenset({UNKNOWN_SCHEMA.code, UNWRITABLE.code, INTERNAL.code})
+_OF_EARLIER_NUMBERS = frozenset(
+    code.code
+    for code in (
+        ACCOUNT_RETIRED, BAD_SEQUENCE, REPLAY_FORGOTTEN, SEQUENCE_REUSED, TOO_MANY_ACCOUNTS
+    )
+)  # fmt: skip
 
-SourcePosition = tuple[str, int, int]
-"""Topic, partition and offset of a source record."""
-Cell = tuple[str, str, str]
-"""Kind, bureau, month of recording."""
 AccountPlace = tuple[str, int, str]
 """Ledger topic, partition, account."""
 
 
 class Delivered(NamedTuple):
-    """One record for readers: its event, and a checksum of the bureau's own bytes."""
+    """One record for readers: its event, a checksum of the bureau's own bytes, its source."""
 
     topic: str
     event_id: str
     crc: int
-
-
-class _Fact(NamedTuple):
-    bureau: str
-    event_id: str
-    root: tuple[str, str] | None
-    """Bureau and id of the chain's first event."""
-    kind: str
+    source_topic: str
+    source_partition: int
+    source_offset: int
     recorded_at: int
-    events: int
-    amounts: int
-    """Thousandths: its amount and all that it measures, as a sum that must come again."""
 
-
-class _Recall(NamedTuple):
-    recorded_at: int
-    recall_id: str
-    chain: bool
+    @property
+    def source(self) -> SourcePosition:
+        return self.source_topic, self.source_partition, self.source_offset
 
 
 class Identify:
@@ -88,7 +96,7 @@ class Identify:
     def __init__(self, ids: SchemaIds) -> None:
         self._ids = ids
         self._enrichment: dict[int, Any] = {}
-        self._known: dict[int, tuple[str, int]] = {}
+        self._known: dict[int, tuple[str, int, str, int, int, int]] = {}
 
     def __call__(self, topic: str, value: bytes | None) -> Delivered:
         """Read a delivered record.
@@ -101,7 +109,7 @@ class Identify:
             known = self._known[hash(value)] = self._decoded(value)
         return Delivered(topic, *known)
 
-    def _decoded(self, value: bytes | None) -> tuple[str, int]:
+    def _decoded(self, value: bytes | None) -> tuple[str, int, str, int, int, int]:
         schema_id = wire.schema_id_of(value)
         assert value is not None
         part = self._enrichment.get(schema_id)
@@ -111,96 +119,39 @@ class Identify:
                 raise wire.WireError(f"schema id {schema_id} is no delivered event")
             part = self._enrichment[schema_id] = schema.part("enrichment")
         record, end = wire.decode_at(part, value, wire.FRAME_BYTES)
-        return record["enrichment"]["event_id"], zlib.crc32(value[end:])
+        of = record["enrichment"]
+        return (
+            of["event_id"], zlib.crc32(value[end:]), of["source_topic"], of["source_partition"],
+            of["source_offset"], of["recorded_at"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What became of source records, as blocks and dead letters say."""
+
+    window: Window
+    refused: Mapping[SourcePosition, str] = field(default_factory=dict)
+    """Codes of the router's dead letters."""
+    accepted: Collection[SourcePosition] = frozenset()
+    """In cut partitions: sources of facts. Searches are folded and so not among them."""
 
 
 @dataclass(slots=True)
-class FactCounts:
-    """Events by kind, bureau and month, after what recalls and corrections took out."""
+class Numbers:
+    """Numbers of an account in a cut partition that must be booked by now."""
 
-    facts: list[_Fact] = field(default_factory=list)
-    folded: Counter[Cell] = field(default_factory=Counter)
-    recalls: dict[tuple[str, str], list[_Recall]] = field(default_factory=dict)
-    total: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    """As they came."""
+    repeats: int = 0
+    """How many were booked before already."""
 
-    def add(self, fact: dict[str, Any]) -> None:
-        self.total += fact["events"]
-        if fact["event_id"] is None:
-            self.folded[fact["kind"], fact["bureau"], _month(fact["recorded_at"])] += fact["events"]
-            return
-        self.facts.append(
-            _Fact(
-                fact["bureau"], fact["event_id"], _root(fact), fact["kind"],
-                fact["recorded_at"], fact["events"], _amounts(fact),
-            )
-        )  # fmt: skip
-        if fact["supersedes_event_id"] is not None:
-            chain = fact["kind"] == "recall"
-            recall = _Recall(fact["recorded_at"], fact["event_id"], chain)
-            targets = {(fact["supersedes_bureau"], fact["supersedes_event_id"])}
-            root = _root(fact)
-            if chain and root is not None:
-                targets.add(root)
-            for target in targets:
-                self.recalls.setdefault(target, []).append(recall)
-
-    def cells(self) -> Counter[Cell]:
-        """Events that count: each as +1 in its month, and -1 in that of its strike."""
-        cells = Counter(self.folded)
-        for cell, fact, sign in self._signed():
-            cells[cell] += sign * fact.events
-        return Counter({cell: count for cell, count in cells.items() if count})
-
-    def amounts(self) -> Counter[Cell]:
-        """The same of all that was measured, in thousandths."""
-        cells: Counter[Cell] = Counter()
-        for cell, fact, sign in self._signed():
-            cells[cell] += sign * fact.amounts
-        return Counter({cell: count for cell, count in cells.items() if count})
-
-    def _signed(self) -> Iterator[tuple[Cell, _Fact, int]]:
-        for fact in self.facts:
-            yield (fact.kind, fact.bureau, _month(fact.recorded_at)), fact, 1
-            struck = self._struck_at(fact)
-            if struck is not None:
-                yield (fact.kind, fact.bureau, _month(max(fact.recorded_at, struck))), fact, -1
-
-    def struck(self) -> int:
-        return sum(1 for fact in self.facts if self._struck_at(fact) is not None)
-
-    def _struck_at(self, fact: _Fact) -> int | None:
-        times = [
-            recall.recorded_at
-            for recall in self.recalls.get((fact.bureau, fact.event_id), ())
-            if recall.recall_id != fact.event_id
-        ]
-        if fact.root is not None and fact.kind != "recall":
-            times += [
-                recall.recorded_at
-                for recall in self.recalls.get(fact.root, ())
-                if recall.chain and recall.recall_id != fact.event_id
-            ]
-        return min(times) if times else None
-
-
-class _Recounting(Router):
-    """The router itself, but its facts are counted instead of written."""
-
-    def __init__(
-        self,
-        lane: str,
-        reference: Reference,
-        catalogue: Catalogue,
-        ids: SchemaIds,
-        counts: FactCounts,
-    ) -> None:
-        super().__init__(lane=lane, reference=reference, catalogue=catalogue, ids=ids)
-        self._counts = counts
-
-    def mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
-        for fact in facts:
-            self._counts.add(fact)
-        return iter(())
+    def add(self, number: int) -> None:
+        first, last = self.ranges[-1] if self.ranges else (0, -1)
+        if first <= number <= last + 1 and self.ranges:
+            self.ranges[-1] = first, max(last, number)
+        else:
+            self.ranges.append((number, number))
 
 
 @dataclass(slots=True)
@@ -212,8 +163,80 @@ class Recount:
     refused: Counter[tuple[str, int, int, str]] = field(default_factory=Counter)
     strikes: set[bytes] = field(default_factory=set)
     accounts: dict[AccountPlace, Account] = field(default_factory=dict)
+    """Of whole partitions."""
+    numbers: dict[AccountPlace, Numbers] = field(default_factory=dict)
+    """Of cut partitions."""
     facts: FactCounts = field(default_factory=FactCounts)
     outcomes: Counter[str] = field(default_factory=Counter)
+
+
+class _Recounting(Router):
+    """The router itself, but its facts are counted, and what was refused for our reasons is."""
+
+    def __init__(
+        self,
+        lane: str,
+        into: Recount,
+        evidence: Evidence,
+        *,
+        reference: Reference,
+        catalogue: Catalogue,
+        ids: SchemaIds,
+    ) -> None:
+        super().__init__(lane=lane, reference=reference, catalogue=catalogue, ids=ids)
+        self._into = into
+        self._evidence = evidence
+
+    def mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
+        for fact in facts:
+            self._into.facts.add(fact)
+        return iter(())
+
+    def _route(self, record: Consumed) -> None:
+        code = self._evidence.refused.get(_position(record))
+        if code in _OUR_REASON:
+            place = (self._regions[record.topic], record.partition)
+            self._refuse_unread(record, place, Refused(CODES[code], ""))
+        else:
+            super()._route(record)
+
+
+class _OfCutPartitions(_Recounting):
+    """It never knows an account: how a number stands is what became of the record."""
+
+    def process_anew(self, batch: Iterable[Consumed]) -> list[Produced]:
+        """Outputs for these records, without what only the accounts could say."""
+        out = self.process([record for record in batch if not self._is_settled_by_dlq(record)])
+        self.aborted()
+        return out
+
+    def _is_settled_by_dlq(self, record: Consumed) -> bool:
+        """Take a refusal as it is that rests on earlier numbers, or is of no event."""
+        code = self._evidence.refused.get(_position(record))
+        retires = record.value is None and header(record.headers, RETIRE_HEADER) is not None
+        if code is not None and (retires or code in _OUR_REASON or code in _OF_EARLIER_NUMBERS):
+            self._into.refused[*_position(record), code] += 1
+            return True
+        return retires
+
+    def _check_account(self, place: Place, key: AccountKey) -> None:
+        """Whether there was room for it, nobody knows any more."""
+
+    def _entry(
+        self, record: Consumed, place: Place, key: AccountKey, sequence: int, event_id: str
+    ) -> Entry:
+        entry = super()._entry(record, place, key, sequence, event_id)
+        position = _position(record)
+        if position in self._evidence.refused:
+            return entry._replace(standing=Standing.NEW)
+        account = (ledger_topic(place[0]), place[1], key.text())
+        numbers = self._into.numbers.setdefault(account, Numbers())
+        numbers.add(sequence)
+        if position in self._evidence.accepted:
+            return entry._replace(standing=Standing.NEW)
+        if self.lane != "search":  # whose facts do not tell one record from another
+            numbers.repeats += 1
+        return entry._replace(standing=Standing.REPEAT)
 
 
 def recount(
@@ -225,31 +248,36 @@ def recount(
     catalogue: Catalogue,
     ids: SchemaIds,
     identify: Identify,
-    our_delay: Mapping[SourcePosition, str] | None = None,
+    evidence: Evidence,
 ) -> None:
-    """Route one lane's source records, each partition in its order, and add up what must come.
-
-    `our_delay` names the records that were quarantined for a reason of ours, with its code.
-    """
-    delayed = our_delay or {}
-    router = _Recounting(lane, reference, catalogue, ids, into.facts)
-    for batch in _batches(records):
+    """Route one lane's source records, each partition in its order, and add up what must come."""
+    window = evidence.window
+    known: Any = {"reference": reference, "catalogue": catalogue, "ids": ids}
+    whole = _Recounting(lane, into, evidence, **known)
+    cut = _OfCutPartitions(lane, into, evidence, **known)
+    for batch in _batches(record for record in records if window.begins_with(record)):
         into.handed_over += len(batch)
-        for out in router.process([_as_refused_then(record, delayed) for record in batch]):
+        of_whole: list[Consumed] = []
+        of_cut: list[Consumed] = []
+        for record in batch:
+            at = of_cut if window.is_cut(record.topic, record.partition) else of_whole
+            at.append(record)
+        outputs = whole.process(of_whole)
+        whole.committed()
+        for out in (*outputs, *cut.process_anew(of_cut)):
             topic = out.topic
             if topic.startswith(("desk.", "bureau.")):
                 into.delivered[identify(topic, out.value)] += 1
             elif topic.startswith("dlq."):
                 refusal = read_refusal(out.headers)
-                place = (refusal.topic, refusal.partition, refusal.offset)
-                into.refused[*place, delayed.get(place, refusal.code)] += 1
+                into.refused[refusal.topic, refusal.partition, refusal.offset, refusal.code] += 1
             elif topic == STRIKES:
                 assert out.key is not None
                 into.strikes.add(out.key)
-        router.committed()
-    for (region, partition), account in router.book.accounts():
-        into.accounts[f"ledger.{region}", partition, account.key.text()] = account
-    into.outcomes.update(router.counts)
+    for (region, partition), account in whole.book.accounts():
+        into.accounts[ledger_topic(region), partition, account.key.text()] = account
+    into.outcomes.update(whole.counts)
+    into.outcomes.update(cut.counts)
 
 
 def _batches(records: Iterable[Consumed]) -> Iterator[list[Consumed]]:
@@ -266,31 +294,5 @@ def _batches(records: Iterable[Consumed]) -> Iterator[list[Consumed]]:
         yield batch
 
 
-def _as_refused_then(record: Consumed, delayed: Mapping[SourcePosition, str]) -> Consumed:
-    """A record that was refused for a reason of ours, made unknown to today's router too."""
-    if (record.topic, record.partition, record.offset) not in delayed or record.value is None:
-        return record
-    return record._replace(value=wire.frame(_NO_SCHEMA, record.value[wire.FRAME_BYTES :]))
-
-
-def _root(fact: dict[str, Any]) -> tuple[str, str] | None:
-    return None if fact["root"] is None else (fact["root_bureau"], fact["root"])
-
-
-def _amounts(fact: dict[str, Any]) -> int:
-    values = fact["measure_values"]
-    amount = fact["amount"]
-    return sum(map(_thousandths, values if amount is None else (amount, *values)))
-
-
-def _thousandths(unscaled: bytes) -> int:
-    return int.from_bytes(unscaled, "big", signed=True)
-
-
-def _month(at_ms: int) -> str:
-    return _month_of_day(at_ms // _DAY_MS)
-
-
-@cache
-def _month_of_day(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY_MS / 1000, UTC).strftime("%Y-%m")
+def _position(record: Consumed) -> SourcePosition:
+    return record.topic, record.partition, record.offset

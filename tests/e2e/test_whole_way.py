@@ -352,11 +352,23 @@ def test_verify_finds_a_record_missing_from_a_desk_and_what_is_no_mini_block(wor
     producer.produce(FACTS, b"no mini-block", partition=SOURCE_REGIONS.index("europe"))
     assert producer.flush(30) == 0
     topic = desk_topic("europe", "drug-trafficking")
+    source, partition = source_topic("africa"), partition_of("KE")
+    last = max(
+        record.offset
+        for record in read_topics(world.stack.kafka, [source], SystemClock())
+        if record.partition == partition
+    )
     admin = AdminClient(world.stack.kafka.client_config())
-    for future in admin.delete_records([TopicPartition(topic, 0, 1)]).values():
+    cut = [TopicPartition(topic, 0, 1), TopicPartition(source, partition, last - 5)]
+    for future in admin.delete_records(cut).values():
         future.result()
     verdict = world.verify()
     missing = [d for d in verdict.differences if d.check == "delivered" and topic in d.where]
     assert [(d.expected, d.found) for d in missing] == [(1, 0)]
+    assert [d.where for d in verdict.differences if d.check == "log start"] == [f"{topic} [0]"]
+    # what is gone from a source topic makes no difference, and is told
+    assert any(note.startswith("1 of 48 source partitions") for note in verdict.notes)
+    ledger = f"ledger.africa [{partition}]"
+    assert not [d for d in verdict.differences if source in d.where or ledger in d.where]
     (unused,) = (d for d in verdict.differences if d.check == "mini-blocks")
     assert re.fullmatch(r"dlq\.europe \[0\] \d+: cutter: internal", str(unused.found))

@@ -32,7 +32,9 @@ def at(offset: int, value: bytes | None, headers: Headers = ()) -> Consumed:
 
 
 def read(*records: Consumed, refused: dict[tuple[int, int], str]) -> tuple[int, list[str]]:
-    events, found = events_in_facts(records, Catalogue.load(), Refused(by_cutter=refused))
+    events, found = events_in_facts(
+        records, Catalogue.load(), DRIVER.ids, Refused(by_cutter=refused)
+    )
     return events, [difference.text() for difference in found]
 
 

@@ -3,23 +3,32 @@
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from deploy.verify.difference import differences
-from deploy.verify.recount import FactCounts, Identify, Recount, _batches, recount
+from deploy.verify.facts import BlockCounts, fact_of
+from deploy.verify.recount import Evidence, Identify, Recount, _batches, recount
+from deploy.verify.window import Window
 from schemas.headers import RETIRE_HEADER
-from schemas.models import Arrest, Measure
+from schemas.models import Arrest, Measure, Recall, Supersedes
+from schemas.topics import FACTS
 from stream_apps.engine import Consumed
 from stream_apps.router.driver import RouterDriver
 
 JANUARY, FEBRUARY = 1_767_225_600_000, 1_769_904_000_000
+OFFSETS = count()
+WHOLE = Evidence(Window({}))
 
 
 def a_fact(event_id: str | None, **fields: Any) -> dict[str, Any]:
     return {
         "event_id": event_id, "root": None, "root_bureau": "FR", "kind": "arrest", "bureau": "FR",
+        "subtype": "", "system": "cases", "lane": "message", "categories": ["terrorism"],
         "events": 1, "recorded_at": JANUARY, "supersedes_event_id": None,
-        "supersedes_bureau": None, "amount": None, "measure_values": [], **fields,
+        "supersedes_bureau": None, "amount": None, "measure_values": [],
+        "source_topic": "intel.europe", "source_partition": 2, "source_offset": next(OFFSETS),
+        **fields,
     }  # fmt: skip
 
 
@@ -36,11 +45,18 @@ def recall(event_id: str, target: str, **fields: Any) -> dict[str, Any]:
     )
 
 
-def counted(*facts: dict[str, Any]) -> Counter[tuple[str, str, str]]:
-    counts = FactCounts()
+def counts_of(*facts: dict[str, Any]) -> BlockCounts:
+    counts = BlockCounts()
     for fact in facts:
         counts.add(fact)
-    return counts.cells()
+    names = counts.unseen()
+    counts.strike(fact_of(fact) for fact in facts if (fact["bureau"], fact["event_id"]) in names)
+    return counts
+
+
+def counted(*facts: dict[str, Any]) -> Counter[tuple[str, str, str]]:
+    cells = counts_of(*facts).cells
+    return Counter({cell: events for cell, events in cells.items() if events})
 
 
 def test_a_recall_takes_the_event_out_in_the_later_month() -> None:
@@ -74,14 +90,35 @@ def test_a_recall_reaches_the_correction_that_the_general_secretariat_made() -> 
 
 
 def test_what_was_measured_goes_with_its_event() -> None:
-    counts = FactCounts()
-    counts.add(a_fact("a", amount=b"\x05", measure_values=[b"\x05", b"\xfe"]))
-    counts.add(a_fact("b", measure_values=[b"\x01\x00"]))
-    counts.add(recall("r", "a"))
-    assert counts.amounts() == {
+    counts = counts_of(
+        a_fact("a", amount=b"\x05", measure_values=[b"\x05", b"\xfe"]),
+        a_fact("b", measure_values=[b"\x01\x00"]),
+        recall("r", "a"),
+    )
+    assert counts.struck == 1
+    assert counts.amounts == {
         ("arrest", "FR", "2026-01"): 8 + 256,
         ("arrest", "FR", "2026-02"): -8,
+        ("recall", "FR", "2026-02"): 0,
     }
+
+
+def test_a_recall_falls_only_to_one_that_names_it_as_the_loader_has_it() -> None:
+    driver = RouterDriver()
+    occurred = datetime(2025, 11, 24, tzinfo=UTC)
+    first, second = (Arrest(category="terrorism", occurred_at=occurred) for _ in range(2))
+
+    def recall_of(event: Arrest | Recall, **fields: Any) -> Recall:
+        target = Supersedes(event_id=event.event_id, bureau="FR", kind=event.kind)
+        return Recall(subtype="error", occurred_at=occurred, supersedes=target, **fields)
+
+    one = recall_of(first)
+    other = recall_of(second, root=one.event_id)  # the model takes any event as its root
+    out = driver.feed(*(driver.record("FR", event) for event in (first, second, one, other)))
+    facts = [fact for block in out[FACTS] for fact in driver.decode(block)["facts"]]
+    counts = counts_of(*facts)
+    assert +counts.cells == {("recall", "FR", "2025-11"): 2}
+    assert counts.struck == 2
 
 
 def test_folded_searches_count_as_many_as_they_hold() -> None:
@@ -101,7 +138,7 @@ def test_the_router_s_facts_and_records_are_counted_once_each() -> None:
     into, identify = Recount(), Identify(driver.ids)
     recount(
         records, "message", into, reference=driver.reference, catalogue=driver.catalogue,
-        ids=driver.ids, identify=identify,
+        ids=driver.ids, identify=identify, evidence=WHOLE,
     )  # fmt: skip
     out = driver.feed(*records)
     desks = [r for topic, records in out.items() if topic.startswith("desk.") for r in records]
@@ -110,8 +147,8 @@ def test_the_router_s_facts_and_records_are_counted_once_each() -> None:
         (topic, str(arrest.event_id))
         for topic in ("desk.europe.drug-trafficking", "desk.europe.terrorism")
     }
-    assert into.facts.cells() == {("arrest", "FR", "2025-11"): 1}
-    assert into.facts.amounts() == {("arrest", "FR", "2025-11"): 2 * 100_500}
+    (fact,) = into.facts.facts
+    assert (fact.cell, fact.amounts) == (("arrest", "FR", "2025-11"), 2 * 100_500)
     assert into.facts.total == into.outcomes["accepted"] == into.outcomes["repeat"] == 1
 
 
@@ -125,7 +162,7 @@ def test_a_retirement_counts_from_its_place_among_the_account_s_records_on() -> 
     into = Recount()
     recount(
         [first, retire, second], "message", into, reference=driver.reference,
-        catalogue=driver.catalogue, ids=driver.ids, identify=Identify(driver.ids),
+        catalogue=driver.catalogue, ids=driver.ids, identify=Identify(driver.ids), evidence=WHOLE,
     )  # fmt: skip
     (account,) = into.accounts.values()
     assert (account.retired, account.high, account.accepted, account.rejected) == (True, 2, 1, 1)
