@@ -49,6 +49,7 @@ _SINGLES = (
     "liaison.ledger.LedgerEntry",
     "liaison.ledger.Receipt",
     "liaison.strikes.Strike",
+    "liaison.strikes.Link",
     "liaison.alerts.Alert",
 )
 

@@ -90,6 +90,16 @@ def needs_root_bureau(root: UUID | str | None, target: UUID | str, target_bureau
     return target_bureau == GENERAL_SECRETARIAT and root not in (None, target)
 
 
+def why_no_chain(root_bureau: str, target_bureau: str) -> str | None:
+    """Why an event of `target_bureau` can't be in a chain that `root_bureau` began; None: it can.
+
+    Else a recall by one member would strike the other's events, as those of one chain.
+    """
+    if target_bureau in (root_bureau, GENERAL_SECRETARIAT):
+        return None
+    return f"root_bureau is {root_bureau}, but an event of {target_bureau} is in no chain of others"
+
+
 def why_no_target(kind: str, target_kind: str) -> str | None:
     """Why an event of a kind can't recall or replace one of `target_kind`; None: it can."""
     if "search" in (kind, target_kind):

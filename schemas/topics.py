@@ -250,7 +250,7 @@ def declared_topics(bureaus: Iterable[str], categories: Iterable[str]) -> tuple[
             ("cutter",), ("cutter",), latest,
         ),
         Topic(
-            STRIKES, 1, "SHA-256 of bureau and event id", "strike",
+            STRIKES, 1, "SHA-256 of bureau and event id; of two of one chain", "strike or link",
             ("everyone",), ("router",), compacted,
         ),
         Topic(

@@ -32,7 +32,7 @@ def recall(
     ] = None,
     root: Annotated[
         str | None,
-        typer.Option(help="The first event of its chain, if the event is a correction."),
+        typer.Option(help="The first event of its chain, if it is another and known."),
     ] = None,
     root_bureau: Annotated[
         str | None,
@@ -47,7 +47,7 @@ def recall(
 ) -> None:
     """Recall an event. Only its bureau may, or XP; a whole chain of corrections goes with it.
 
-    Name the chain by its first event: either as the event itself, or as --root of a correction.
+    The chain is found from any of its events; --root is for one that a lost correction cut off.
 
     Example: [bold]liaison recall --bureau FR --event-id 0198c2f0-7c11-7d3a-9a52-3f0c5d8e7b10
     --kind notice --reason located[/]

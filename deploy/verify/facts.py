@@ -15,11 +15,13 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from sinks.clickhouse.strikes import (
+    Chains,
     CountedFact,
     EventKey,
     FactKey,
     KnownRecall,
     Strike,
+    Strikers,
     find_strikes,
 )
 
@@ -140,20 +142,19 @@ class BlockCounts:
 
 def strikes_of(chained: Iterable[Chained], facts: Iterable[Fact]) -> tuple[Strike, ...]:
     """What must be struck: by the very function that the loader asks, of all events at once."""
-    recalls, roots = [], {}
+    recalls: list[KnownRecall] = []
+    links: list[tuple[EventKey, EventKey]] = []
     for fact, subtype, target, root in chained:
-        roots[_row(fact)] = root
         if target is not None:
             recalls.append(
                 KnownRecall(
-                    *target, root, fact.kind, subtype, fact.event_id, fact.recorded_at
+                    *target, root, fact.kind, subtype, fact.event_id, fact.bureau, fact.recorded_at
                 )
             )  # fmt: skip
-    counted = [
-        CountedFact(_row(fact), roots.get(_row(fact)), fact.kind, fact.recorded_at)
-        for fact in facts
-    ]
-    return find_strikes(recalls, counted, ())
+        if fact.kind != "recall":
+            links += [(fact.key, named) for named in (target, root) if named is not None]
+    counted = [CountedFact(_row(fact), fact.kind, fact.recorded_at) for fact in facts]
+    return find_strikes(Strikers(recalls, Chains(links)), counted, ())
 
 
 def fact_of(fact: Mapping[str, Any]) -> Fact:

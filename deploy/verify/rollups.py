@@ -46,6 +46,18 @@ def _columns(names: str) -> dict[str, str]:
     return {name: f"facts.{name}" for name in names.split()}
 
 
+def _links() -> str:
+    """Each link of a fact in both directions, with whether it has such a one."""
+    own = "toString(facts.bureau), assumeNotNull(facts.event_id)"
+    links = []
+    for bureau, event_id in (("root_bureau", "root"), ("supersedes_bureau", "supersedes_event_id")):
+        other = f"toString(ifNull(facts.{bureau}, facts.bureau)), assumeNotNull(facts.{event_id})"
+        named = f"facts.{event_id} IS NOT NULL"
+        links += [f"({own}, {other}, {named})", f"({other}, {own}, {named})"]
+    differ = "link.5 AND (link.1, link.2) != (link.3, link.4)"
+    return f"arrayDistinct(arrayFilter(link -> {differ}, [{', '.join(links)}]))"
+
+
 _KEPT = (
     _Kept(
         "agg.events_month",
@@ -88,6 +100,13 @@ _KEPT = (
         },
         {_ROWS: _ONE},
         "raw.facts AS facts WHERE facts.supersedes_event_id IS NOT NULL AND facts.sign = 1",
+    ),
+    _Kept(
+        "raw.links",
+        {"bureau": "held.1", "event_id": "held.2", "other_bureau": "held.3", "other": "held.4"},
+        {_ROWS: _ONE},
+        f"raw.facts AS facts ARRAY JOIN {_links()} AS held "
+        "WHERE facts.sign = 1 AND facts.kind != 'recall' AND facts.event_id IS NOT NULL",
     ),
 )
 

@@ -220,8 +220,9 @@ class Event(Model):
     """An event of any kind; build one of its subclasses.
 
     `root` is the first event of a chain of corrections. Where it is not given it is the event in
-    `supersedes`: give it only if that is a correction itself. `root_bureau`, whose the first event
-    is, is needed only where the two differ and the superseded event is the General Secretariat's.
+    `supersedes`: that is enough, since a chain is followed from event to event; who knows the first
+    one names it. `root_bureau`, whose the first event is, is needed only where the two differ and
+    the superseded event is the General Secretariat's.
     """
 
     kind: ClassVar[str]
@@ -304,6 +305,10 @@ class Event(Model):
                 f"root {root} is not the event of {GENERAL_SECRETARIAT} that is superseded; "
                 "give root_bureau, the bureau of the chain's first event"
             )
+        if value is not None and earlier is not None:
+            why = rules.why_no_chain(value, earlier.bureau)
+            if why is not None:
+                raise ValueError(f"{why}; leave root_bureau out")
         return value
 
     @field_validator("test")

@@ -202,8 +202,8 @@ class Report(Event):
 class Recall(Event):
     """Takes back the event named in `supersedes`; the subtype is the reason.
 
-    With it go the first event of its chain, named in `root`, and all corrections that name either
-    as their root.
+    With it goes its whole chain: all that hang together by `supersedes` or `root`, in any number
+    of steps, whichever of them is named.
     """
 
     kind: ClassVar[str] = "recall"

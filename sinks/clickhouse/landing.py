@@ -18,22 +18,24 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from schemas.clock import Clock
 from schemas.errors import PermanentError, RetryableError
 from sinks.clickhouse import statements
+from sinks.clickhouse.chains import IDS_A_QUERY, read_chains
 from sinks.clickhouse.checks import check_deduplication, fact_columns
 from sinks.clickhouse.chunks import StrikeChunks, parts
 from sinks.clickhouse.refusals import explain
 from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
 from sinks.clickhouse.strikes import (
+    Chains,
     CountedFact,
     EventKey,
     FactKey,
     KnownRecall,
     Strike,
+    Strikers,
     find_strikes,
 )
 
 __all__ = ["BlockLander", "Landed"]
 
-_IDS_A_QUERY = 1000
 _TOKEN_LIVES_INSERTS = 5000
 """ClickHouse keeps the tokens of the last 10,000 parts."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -162,30 +164,39 @@ class BlockLander:
         )
 
     def _strike(self, position: BlockPosition) -> int:
+        seeds = [
+            (b, i) for b, i in self._client.query(statements.touched_sql(position)).result_rows
+        ]
+        if not seeds:
+            return 0
+        events, links = read_chains(self._client, seeds)
+        ids = sorted({event_id for _, event_id in events})
         recalls = [
-            KnownRecall(bureau, target, _root(root, of), kind, reason, recall_id, int(at_ms))
-            for bureau, target, root, of, kind, reason, recall_id, at_ms in self._client.query(
-                statements.recalls_sql(position)
+            KnownRecall(bureau, target, _root(root, of), kind, reason, recall_id, by, int(at_ms))
+            for some in parts(ids, IDS_A_QUERY)
+            for bureau, target, root, of, kind, reason, recall_id, by, at_ms in self._client.query(
+                statements.recalls_sql(some)
             ).result_rows
         ]
-        return self._chunks.write(lambda: self._to_strike(recalls)) if recalls else 0
+        if not recalls:
+            return 0
+        strikers = Strikers(recalls, Chains(links))
+        return self._chunks.write(lambda: self._to_strike(strikers, ids))
 
-    def _to_strike(self, recalls: Sequence[KnownRecall]) -> Sequence[Strike]:
-        """What these recalls strike and nobody has struck."""
+    def _to_strike(self, strikers: Strikers, ids: Sequence[str]) -> Sequence[Strike]:
+        """What they strike of the events with these ids, and nobody has struck."""
         found: list[Strike] = []
-        named = {event_id for recall in recalls for _, event_id in recall.keys}
-        for ids in parts(sorted(named), _IDS_A_QUERY):
+        for some in parts(ids, IDS_A_QUERY):
             facts = [
-                CountedFact(FactKey(*row), _root(root, of), kind, int(at_ms))
-                for *row, root, of, kind, at_ms in self._client.query(
-                    statements.candidate_facts_sql(ids)
+                CountedFact(FactKey(*row), kind, int(at_ms))
+                for *row, kind, at_ms in self._client.query(
+                    statements.candidate_facts_sql(some)
                 ).result_rows
             ]
-            struck = {strike.row for strike in found}
-            for some in parts(sorted({fact.event_id for fact in facts}), _IDS_A_QUERY):
-                rows = self._client.query(statements.struck_sql(some)).result_rows
-                struck |= {FactKey(*row) for row in rows}
-            found += find_strikes(recalls, facts, struck)
+            struck = {
+                FactKey(*row) for row in self._client.query(statements.struck_sql(some)).result_rows
+            }
+            found += find_strikes(strikers, facts, struck)
         return found
 
     def _move_mark(self, position: BlockPosition) -> None:

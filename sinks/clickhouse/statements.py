@@ -16,13 +16,15 @@ from sinks.clickhouse.strikes import Strike
 __all__ = [
     "BLOCK_COLUMNS",
     "BlockPosition",
-    "block_facts_sql",
+    "block_events_sql",
     "book_chunk_sql",
+    "bureaus_links_sql",
     "candidate_facts_sql",
     "inserts_since_sql",
     "insert_block_sql",
     "insert_chunk_sql",
     "last_chunk_sql",
+    "links_sql",
     "literal",
     "marks_sql",
     "plan_chunk_sql",
@@ -31,6 +33,7 @@ __all__ = [
     "refused_block_sql",
     "repair_block_sql",
     "struck_sql",
+    "touched_sql",
 ]
 
 BLOCK_COLUMNS = ("block_partition", "block_offset")
@@ -51,6 +54,7 @@ _ONE_BLOCK = {
 _FACT_KEY = "bureau, event_id, source_topic, source_partition, source_offset"
 """The columns of a :class:`FactKey`."""
 _FACT_KEY_TEXT = _FACT_KEY.replace("event_id", "toString(event_id)")
+_LINK = "bureau, toString(event_id), other_bureau, toString(other)"
 _PLANNED = f"{_FACT_KEY}, recall_event_id, kind, reason"
 _PLANNED_STRUCTURE = (
     "bureau String, event_id UUID, source_topic String, source_partition Int32, "
@@ -168,34 +172,57 @@ def inserts_since_sql(position: BlockPosition) -> str:
     )
 
 
-def block_facts_sql(position: BlockPosition) -> str:
-    """Ids of a block's events and their chains."""
+def block_events_sql(position: BlockPosition) -> str:
+    """Ids of a block's events."""
     return (
-        "SELECT arrayJoin([event_id, root]) AS id FROM raw.facts "
-        f"WHERE block_partition = {position.partition} AND block_offset = {position.offset} "
-        "AND sign = 1 AND event_id IS NOT NULL AND id IS NOT NULL"
+        "SELECT assumeNotNull(event_id) FROM raw.facts "
+        f"WHERE {_in_block(position)} AND sign = 1 AND event_id IS NOT NULL"
     )
 
 
-def recalls_sql(position: BlockPosition) -> str:
-    """Recalls that the block brings, and those that name an event or a chain in it."""
-    ids = block_facts_sql(position)
+def touched_sql(position: BlockPosition) -> str:
+    """Events by which the block has to do with strikes: one of each chain at least.
+
+    Those that its recalls and corrections name, and its own that another names.
+    """
+    ids, block = block_events_sql(position), _in_block(position)
+    return (
+        "SELECT DISTINCT bureau, toString(id) FROM (\n"
+        f"SELECT bureau, target AS id FROM raw.recalls WHERE ({block}) OR target IN ({ids})\n"
+        "UNION ALL\n"
+        "SELECT assumeNotNull(root_bureau), assumeNotNull(root) FROM raw.recalls "
+        f"WHERE kind = 'recall' AND root IS NOT NULL AND (({block}) OR root IN ({ids}))\n"
+        "UNION ALL\n"
+        f"SELECT bureau, event_id FROM raw.links WHERE event_id IN ({ids}))"
+    )
+
+
+def links_sql(ids: Iterable[str]) -> str:
+    """The links of events with these ids."""
+    return f"SELECT DISTINCT {_LINK} FROM raw.links WHERE event_id IN ({_uuids(ids)})"
+
+
+def bureaus_links_sql(bureaus: Iterable[str]) -> str:
+    """All links of these bureaus' events."""
+    listed = ", ".join(literal(bureau) for bureau in sorted(set(bureaus)))
+    return f"SELECT DISTINCT {_LINK} FROM raw.links WHERE bureau IN ({listed})"
+
+
+def recalls_sql(ids: Iterable[str]) -> str:
+    """Recalls and corrections that name an event with one of these ids."""
+    listed = _uuids(ids)
     return (
         "SELECT DISTINCT bureau, toString(target), toString(root), root_bureau, kind, reason, "
-        "toString(recall_event_id), toUnixTimestamp64Milli(recorded_at) FROM raw.recalls\n"
-        f"WHERE (block_partition = {position.partition} AND block_offset = {position.offset})\n"
-        f"OR target IN ({ids})\nOR root IN ({ids})"
+        "toString(recall_event_id), recalled_by, toUnixTimestamp64Milli(recorded_at)\n"
+        f"FROM raw.recalls WHERE target IN ({listed}) OR root IN ({listed})"
     )
 
 
 def candidate_facts_sql(ids: Iterable[str]) -> str:
-    """Counting events with one of these ids, or in one of these chains."""
-    listed = _uuids(ids)
+    """Counting events with one of these ids."""
     return (
-        f"SELECT {_FACT_KEY_TEXT}, toString(root), root_bureau, kind, "
-        "toUnixTimestamp64Milli(recorded_at) FROM raw.facts\n"
-        f"WHERE sign = 1 AND kind != 'search' AND event_id IS NOT NULL "
-        f"AND (event_id IN ({listed}) OR root IN ({listed}))"
+        f"SELECT {_FACT_KEY_TEXT}, kind, toUnixTimestamp64Milli(recorded_at) FROM raw.facts\n"
+        f"WHERE sign = 1 AND kind != 'search' AND event_id IN ({_uuids(ids)})"
     )
 
 
@@ -272,6 +299,10 @@ def book_chunk_sql(number: int, now_ms: int) -> str:
         f"FROM raw.strike_chunks WHERE chunk = {number}\n"
         f"{_settings(f'struck/{number}/{now_ms}')}"
     )
+
+
+def _in_block(position: BlockPosition) -> str:
+    return f"block_partition = {position.partition} AND block_offset = {position.offset}"
 
 
 def _uuids(ids: Iterable[str]) -> str:

@@ -1,9 +1,11 @@
-"""Which events a recall or a correction takes out of the statistics: a pure function.
+"""Which events a recall or a correction takes out of the statistics: pure functions.
 
-A correction (any kind but `recall`) strikes the one event that it names. A recall strikes the
-whole chain: the event it names, the chain's first event, and every event whose root is either. An
-event is named by its bureau and its id: another bureau's of the same id is another event. Never the
-recall itself, never another recall by way of a chain.
+The rule: a correction (any kind but `recall`) strikes the one event that it names; a recall strikes
+the event that it names, of whatever kind, and every event that is no recall of the chains of that
+event and of its root, where a chain is all that hang together by `root` or `supersedes` of events
+that are no recalls, in any number of steps, whatever came first, also through events that never
+came. An event is named by its bureau and its id: another bureau's of the same id is another event.
+None strikes itself, and a recall never strikes another one by way of a chain.
 
 An event may have come in several copies, each a fact (an outbox that came back from a backup sends
 once more under another number). Each copy is struck, once, whenever it lands.
@@ -15,7 +17,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["CountedFact", "EventKey", "FactKey", "KnownRecall", "Strike", "find_strikes"]
+__all__ = [
+    "Chains",
+    "CountedFact",
+    "EventKey",
+    "FactKey",
+    "KnownRecall",
+    "Strike",
+    "Strikers",
+    "find_strikes",
+]
 
 RECALL_KIND = "recall"
 EventKey = tuple[str, str]
@@ -42,24 +53,26 @@ class KnownRecall:
     kind: str
     reason: str
     recall_event_id: str | None
+    recalled_by: str
     recorded_at_ms: int
 
     @property
-    def keys(self) -> frozenset[EventKey]:
-        """Events and chains that it may strike."""
-        target = self.bureau, self.target
-        if self.kind != RECALL_KIND or self.root is None:
-            return frozenset((target,))
-        return frozenset((target, self.root))
+    def is_recall(self) -> bool:
+        return self.kind == RECALL_KIND
 
-    def strikes(self, fact: CountedFact) -> bool:
-        if self.recall_event_id == fact.event_id:
-            return False
-        if fact.key == (self.bureau, self.target):
-            return True
-        if self.kind != RECALL_KIND or fact.kind == RECALL_KIND:
-            return False
-        return fact.key in self.keys or fact.root in self.keys
+    @property
+    def named(self) -> EventKey:
+        return self.bureau, self.target
+
+    @property
+    def chains(self) -> tuple[EventKey, ...]:
+        """An event of each chain that it strikes."""
+        if not self.is_recall:
+            return ()
+        return (self.named,) if self.root is None else (self.named, self.root)
+
+    def is_event(self, fact: CountedFact) -> bool:
+        return (self.recalled_by, self.recall_event_id) == fact.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,6 @@ class CountedFact:
     """What matters here of a row of raw.facts with an event id."""
 
     row: FactKey
-    root: EventKey | None
     kind: str
     recorded_at_ms: int
 
@@ -92,30 +104,62 @@ class Strike:
     """The later of the event's and the recall's."""
 
 
+class Chains:
+    """The chains of some links; a link's two events are named in any order, once or often."""
+
+    def __init__(self, links: Iterable[tuple[EventKey, EventKey]] = ()) -> None:
+        self._parent: dict[EventKey, EventKey] = {}
+        for one, other in links:
+            self._parent[self.of(one)] = self.of(other)
+
+    def of(self, key: EventKey) -> EventKey:
+        """The event that stands for a key's chain: the same for all of it."""
+        parents = self._parent
+        while (parent := parents.get(key, key)) != key:
+            parents[key] = key = parents.get(parent, parent)  # halves the way for who comes next
+        return key
+
+
+class Strikers:
+    """Recalls and corrections, found by what they strike."""
+
+    def __init__(self, recalls: Iterable[KnownRecall], chains: Chains) -> None:
+        self._chains = chains
+        self._by_name: dict[EventKey, list[KnownRecall]] = {}
+        self._by_chain: dict[EventKey, list[KnownRecall]] = {}
+        for recall in sorted(recalls, key=lambda r: (r.recorded_at_ms, r.recall_event_id or "")):
+            self._by_name.setdefault(recall.named, []).append(recall)
+            for chain in {chains.of(key) for key in recall.chains}:
+                self._by_chain.setdefault(chain, []).append(recall)
+
+    def of(self, fact: CountedFact) -> KnownRecall | None:
+        """The earliest that strikes this event."""
+        near = [self._by_name.get(fact.key, ())]
+        if fact.kind != RECALL_KIND:
+            near.append(self._by_chain.get(self._chains.of(fact.key), ()))
+        first = [next((r for r in some if not r.is_event(fact)), None) for some in near]
+        return min(
+            filter(None, first),
+            key=lambda r: (r.recorded_at_ms, r.recall_event_id or ""),
+            default=None,
+        )
+
+
 def find_strikes(
-    recalls: Iterable[KnownRecall],
-    facts: Iterable[CountedFact],
-    struck: Collection[FactKey],
+    strikers: Strikers, facts: Iterable[CountedFact], struck: Collection[FactKey]
 ) -> tuple[Strike, ...]:
-    """The compensations still to write, each copy once, by its earliest recall, in a set order."""
-    by_key: dict[EventKey, list[KnownRecall]] = {}
-    for recall in recalls:
-        for key in recall.keys:
-            by_key.setdefault(key, []).append(recall)
+    """The compensations still to write, each copy once, by its earliest striker, in a set order."""
     found: dict[FactKey, Strike] = {}
     for fact in facts:
         if fact.row in struck or fact.row in found:
             continue
-        near = [*by_key.get(fact.key, ()), *(by_key.get(fact.root, ()) if fact.root else ())]
-        fitting = [recall for recall in near if recall.strikes(fact)]
-        if not fitting:
-            continue
-        first = min(fitting, key=lambda r: (r.recorded_at_ms, r.recall_event_id or ""))
-        found[fact.row] = Strike(
-            fact.row,
-            first.recall_event_id,
-            first.kind,
-            first.reason,
-            max(fact.recorded_at_ms, first.recorded_at_ms),
-        )
+        striker = strikers.of(fact)
+        if striker is not None:
+            found[fact.row] = Strike(
+                fact.row,
+                striker.recall_event_id,
+                striker.kind,
+                striker.reason,
+                max(fact.recorded_at_ms, striker.recorded_at_ms),
+            )
     return tuple(found[row] for row in sorted(found))

@@ -12,10 +12,20 @@ from typing import Any
 
 from schemas import wire
 from schemas.catalogue import DeliveredSchema
+from schemas.ids import strike_hash
 from schemas.registry import SchemaIds
 from sinks.desk.records import Strike
 
-__all__ = ["UNKNOWN_SCHEMA", "DeliveredReader", "Opened", "StrikeKey", "read_strike", "strike_key"]
+__all__ = [
+    "UNKNOWN_SCHEMA",
+    "DeliveredReader",
+    "LinkKey",
+    "Opened",
+    "StrikeKey",
+    "chain_hashes",
+    "read_strike",
+    "strike_key",
+]
 
 UNKNOWN_SCHEMA = "unknown-schema"
 """The code of an error that may be none: the schema may be newer than whoever reads."""
@@ -77,28 +87,54 @@ class DeliveredReader:
         return Opened(schema, record["enrichment"], value, end)
 
 
+def chain_hashes(
+    enrichment: Mapping[str, Any], envelope: Mapping[str, Any]
+) -> tuple[bytes, tuple[bytes, ...]]:
+    """What names an event, and what the events that it names as of its chain."""
+    named = []
+    if enrichment["root"] is not None:
+        named.append((enrichment["root_bureau"], enrichment["root"]))
+    earlier = envelope["supersedes"]
+    if earlier is not None:
+        named.append((earlier["bureau"], str(earlier["event_id"])))
+    own = enrichment["bureau"], enrichment["event_id"]
+    first, *others = (bytes.fromhex(strike_hash(*name)) for name in (own, *named))
+    return first, tuple(others)
+
+
 @dataclass(frozen=True, slots=True)
 class StrikeKey:
-    """Whom a strike hits: one event, or it and every correction of it."""
+    """Whom a strike hits: one event, or its whole chain."""
 
     hash: bytes
     chain: bool
 
 
-def strike_key(key: bytes | None) -> StrikeKey:
-    """Read `<SHA-256 in hex>:chain` or `:one`.
+@dataclass(frozen=True, slots=True)
+class LinkKey:
+    """Two events of one chain: the first named the other."""
+
+    hash: bytes
+    other: bytes
+
+
+def strike_key(key: bytes | None) -> StrikeKey | LinkKey:
+    """Read `<SHA-256 in hex>:chain`, `:one`, or `:of:<SHA-256 in hex>`, which is a link.
 
     Raises:
-        WireError: the key is not one.
+        WireError: the key is none of these.
     """
     digits, _, scope = (key or b"").partition(b":")
     try:
-        if len(digits) != _HASH_DIGITS or scope not in (b"chain", b"one"):
-            raise ValueError("length or scope")
-        return StrikeKey(bytes.fromhex(digits.decode("ascii")), scope == b"chain")
+        if scope.startswith(b"of:"):
+            return LinkKey(_hash(digits), _hash(scope[3:]))
+        if scope not in (b"chain", b"one"):
+            raise ValueError("scope")
+        return StrikeKey(_hash(digits), scope == b"chain")
     except ValueError as error:
         raise wire.WireError(
-            f"the key of a strike is <SHA-256>:chain or :one, not {key!r} ({error})"
+            "the key of a strike is <SHA-256>:chain or :one, of a link <SHA-256>:of:<SHA-256>, "
+            f"not {key!r} ({error})"
         ) from error
 
 
@@ -112,3 +148,9 @@ def read_strike(schema_ids: SchemaIds, key: StrikeKey, value: bytes, appended_ms
     except wire.WireError:
         return Strike(key.chain, "unknown", None, appended_ms)
     return Strike(key.chain, record["reason"], record["successor"], record["recorded_at"])
+
+
+def _hash(digits: bytes) -> bytes:
+    if len(digits) != _HASH_DIGITS:
+        raise ValueError("length")
+    return bytes.fromhex(digits.decode("ascii"))

@@ -5,23 +5,26 @@ a crash either both are known or neither. Strikes are kept when they are read, f
 given out is kept as long as a copy of it may be, far longer than its topic holds it, as hashes and
 the ids that name it, so that a later strike finds it. A strike of an event given out stays *due*,
 and the event known, until it is acknowledged. One process holds a store.
+
+A chain is all that hang together by links, in any number of steps; a recall of one strikes them
+all, whether this desk was given those between or not, and whatever of it came first.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import ConfigurationError, RetryableError
-from sinks.desk.reading import StrikeKey
+from sinks.desk.reading import LinkKey, StrikeKey
 from sinks.desk.records import Strike, Struck
 
 __all__ = ["GivenOut", "PositionStore", "Saved"]
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS subscription (text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS positions (
@@ -31,23 +34,31 @@ CREATE TABLE IF NOT EXISTS strikes (
     hash BLOB NOT NULL, chain INTEGER NOT NULL, reason TEXT NOT NULL, successor TEXT,
     recorded_at_ms INTEGER NOT NULL, PRIMARY KEY (hash, chain)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links (
+    hash BLOB NOT NULL, other BLOB NOT NULL, PRIMARY KEY (hash, other)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS given_out (
-    hash BLOB PRIMARY KEY, root BLOB, bureau TEXT NOT NULL, event_id TEXT NOT NULL,
+    hash BLOB PRIMARY KEY, bureau TEXT NOT NULL, event_id TEXT NOT NULL,
     given_at_ms INTEGER NOT NULL, told INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS given_out_root ON given_out (root) WHERE root IS NOT NULL;
 CREATE INDEX IF NOT EXISTS given_out_at ON given_out (given_at_ms);
 """
-_DUE = """
-SELECT g.hash, g.bureau, g.event_id, s.chain, s.reason, s.successor, s.recorded_at_ms
-FROM {source}
-WHERE g.told = 0 AND {matching}
+_CHAIN = """
+WITH RECURSIVE chain (hash) AS (
+    VALUES {seeds} UNION SELECT links.other FROM chain JOIN links ON links.hash = chain.hash
+)
+SELECT chain.hash, strikes.chain, strikes.reason, strikes.successor, strikes.recorded_at_ms
+FROM chain LEFT JOIN strikes ON strikes.hash = chain.hash
 """
-_FORGET = """
-DELETE FROM given_out WHERE given_at_ms < ? AND (told = 1 OR NOT EXISTS (
-    SELECT 1 FROM strikes s
-    WHERE s.hash = given_out.hash OR (s.hash = given_out.root AND s.chain = 1)
-))
+_FALLEN = """
+WITH RECURSIVE fallen (hash) AS (
+    SELECT hash FROM strikes WHERE chain = 1
+    UNION SELECT links.other FROM fallen JOIN links ON links.hash = fallen.hash
+), struck (hash) AS (SELECT hash FROM fallen UNION SELECT hash FROM strikes)
+"""
+_DUE = f"{_FALLEN} SELECT hash FROM given_out WHERE told = 0 AND hash IN struck"
+_FORGET = f"""{_FALLEN}
+DELETE FROM given_out WHERE given_at_ms < ? AND (told = 1 OR hash NOT IN struck)
 """
 
 
@@ -64,7 +75,8 @@ class GivenOut:
     """An event that was handed to the consumer."""
 
     hash: bytes
-    root: bytes | None
+    named: tuple[bytes, ...]
+    """The events that it names as of its chain."""
     bureau: str
     event_id: str
     known_struck: bool
@@ -110,45 +122,38 @@ class PositionStore:
         self, positions: Mapping[str, Saved], given: Iterable[GivenOut], now_ms: int
     ) -> list[Struck]:
         """Book what was acknowledged; return strikes that came for it meanwhile."""
-        struck: list[Struck] = []
+        events = list(given)
         with self._booking():
             self._put(positions)
-            for event in given:
-                self._db.execute(
-                    "INSERT INTO given_out VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE "
-                    "SET given_at_ms = excluded.given_at_ms, told = max(told, excluded.told)",
-                    (
-                        event.hash,
-                        event.root,
-                        event.bureau,
-                        event.event_id,
-                        now_ms,
-                        int(event.known_struck),
-                    ),
-                )
-                if not event.known_struck:
-                    strike = self.strike_of(event.hash, event.root)
-                    if strike is not None:
-                        struck.append(
-                            Struck(event.bureau, event.event_id, event.hash.hex(), strike)
-                        )
-        return struck
+            self._db.executemany(
+                "INSERT INTO given_out VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE "
+                "SET given_at_ms = excluded.given_at_ms, told = max(told, excluded.told)",
+                [(e.hash, e.bureau, e.event_id, now_ms, int(e.known_struck)) for e in events],
+            )
+            self._link((event.hash, other) for event in events for other in event.named)
+            given_now = {event.hash.hex(): event.hash for event in events}
+            struck = self._struck(given_now.values(), frozenset(given_now.values()))
+            # Whom the links hit of what was given out earlier, `strikes` says: it has them, too.
+            return [item for item in struck if item.hash in given_now]
 
-    def strike_of(self, event: bytes, root: bytes | None) -> Strike | None:
-        """The strike that hits an event, by itself or through its chain."""
-        row = self._db.execute(
-            "SELECT chain, reason, successor, recorded_at_ms FROM strikes "
-            "WHERE hash = ? OR (hash = ? AND chain = 1) "
-            "ORDER BY hash = ? DESC, chain DESC LIMIT 1",
-            (event, root, event),
-        ).fetchone()
-        return None if row is None else Strike(bool(row[0]), *row[1:])
+    def strike_of(self, event: bytes, named: Sequence[bytes] = ()) -> Strike | None:
+        """The strike that hits an event, by itself or through its chain; it names those of it."""
+        strikes, of_chain = self._chain((event, *named))
+        return strikes.get(event) or of_chain
 
     def strike(
-        self, strikes: Iterable[tuple[StrikeKey, Strike | None]], topic: str, saved: Saved
+        self,
+        strikes: Iterable[tuple[StrikeKey, Strike | None]],
+        links: Iterable[tuple[LinkKey, bool]],
+        topic: str,
+        saved: Saved,
     ) -> list[Struck]:
-        """Keep strikes (None lifts one); return those of events given out and not yet told."""
-        struck: dict[str, Struck] = {}
+        """Keep strikes and links (None, False lift one); return what of it hits events given out.
+
+        An event that was told of as struck, and acknowledged so, is not named again.
+        """
+        touched: dict[bytes, None] = {}
+        newly: set[bytes] = set()
         with self._booking():
             for key, strike in strikes:
                 self._db.execute(
@@ -160,28 +165,24 @@ class PositionStore:
                     "INSERT INTO strikes VALUES (?, ?, ?, ?, ?)",
                     (key.hash, key.chain, strike.reason, strike.successor, strike.recorded_at_ms),
                 )
-                rows = self._db.execute(
-                    "SELECT hash, bureau, event_id FROM given_out "
-                    "WHERE told = 0 AND (hash = ?1 OR (root = ?1 AND ?2))",
-                    (key.hash, key.chain),
-                )
-                for event, bureau, event_id in rows:
-                    struck[event.hex()] = Struck(bureau, event_id, event.hex(), strike)
+                touched[key.hash] = None
+                newly.add(key.hash)
+            for link, stands in links:
+                ends = (link.hash, link.other)
+                if stands:
+                    self._link([ends])
+                    touched[link.hash] = None
+                else:
+                    self._db.executemany(
+                        "DELETE FROM links WHERE hash = ? AND other = ?", [ends, ends[::-1]]
+                    )
             self._put({topic: saved})
-        return list(struck.values())
+            return self._struck(touched, newly)
 
     def due(self) -> list[Struck]:
         """Every strike of an event given out that was not acknowledged yet."""
-        own = _DUE.format(source="given_out g JOIN strikes s ON s.hash = g.hash", matching="1")
-        chain = _DUE.format(
-            source="given_out g JOIN strikes s ON s.hash = g.root", matching="s.chain = 1"
-        )
-        struck: dict[str, Struck] = {}
-        for query in (chain, own):
-            for event, bureau, event_id, is_chain, *rest in self._db.execute(query):
-                strike = Strike(bool(is_chain), *rest)
-                struck[event.hex()] = Struck(bureau, event_id, event.hex(), strike)
-        return list(struck.values())
+        hashes = [bytes(value) for (value,) in self._db.execute(_DUE)]
+        return self._struck(hashes, frozenset(hashes))
 
     def told(self, hashes: Iterable[str]) -> None:
         """The consumer knows that these are struck."""
@@ -195,6 +196,51 @@ class PositionStore:
         """Drop what was given out earlier, but for what a strike is due of."""
         with self._booking():
             self._db.execute(_FORGET, (given_at_ms,))
+
+    def _link(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO links VALUES (?1, ?2), (?2, ?1)",
+            [pair for pair in pairs if pair[0] != pair[1]],
+        )
+
+    def _chain(self, seeds: Sequence[bytes]) -> tuple[dict[bytes, Strike | None], Strike | None]:
+        """The events of these chains with their own strikes, and the one that hits them all."""
+        found: dict[bytes, Strike | None] = {}
+        of_chain: Strike | None = None
+        query = _CHAIN.format(seeds=", ".join("(?)" for _ in seeds))
+        for event, chain, *rest in self._db.execute(query, seeds):
+            strike = None if chain is None else Strike(bool(chain), *rest)
+            own = found.get(event)
+            if own is None or not own.chain:
+                found[event] = strike
+            if strike is not None and strike.chain:
+                earlier = of_chain is None or strike.recorded_at_ms < of_chain.recorded_at_ms
+                of_chain = strike if earlier else of_chain
+        return found, of_chain
+
+    def _struck(self, touched: Iterable[bytes], newly: Set[bytes]) -> list[Struck]:
+        """Events given out, struck and not yet told, in the chains of these.
+
+        A correction hits one event, and is told when it comes (`newly`), not with its chain's news.
+        """
+        struck: list[Struck] = []
+        seen: set[bytes] = set()
+        for one in touched:
+            if one in seen:
+                continue
+            strikes, of_chain = self._chain((one,))
+            seen |= strikes.keys()
+            for event, own in strikes.items():
+                strike = own or of_chain
+                if strike is None or (of_chain is None and event not in newly):
+                    continue
+                row = self._db.execute(
+                    "SELECT bureau, event_id FROM given_out WHERE hash = ? AND told = 0", (event,)
+                ).fetchone()
+                if row is not None:
+                    bureau, event_id = row
+                    struck.append(Struck(bureau, event_id, event.hex(), strike))
+        return struck
 
     def _prepare(self) -> None:
         try:

@@ -1,9 +1,10 @@
 """Following `strikes`: read to its end before anything else, then along with the events.
 
-A strike is kept in the store as soon as it is read; what it means for events given out earlier is
-worked out there. The topic is compacted: what is missing below its start was replaced by a later
-record of the same key, so beginning at the start skips nothing. While it can't be read, recalls
-don't come: whoever follows it must hear of that, as of a gap in its events.
+A strike is kept in the store as soon as it is read, and so is a link, which says that two events
+are of one chain; what they mean for events given out earlier is worked out there. The topic is
+compacted: what is missing below its start was replaced by a later record of the same key, so
+beginning at the start skips nothing. While it can't be read, recalls don't come: whoever follows it
+must hear of that, as of a gap in its events.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from schemas.errors import RetryableError
 from schemas.wire import WireError
 from sinks.desk.newer import AskingReader
 from sinks.desk.places import check_readable, failure_of, range_of
-from sinks.desk.reading import StrikeKey, read_strike, strike_key
+from sinks.desk.reading import LinkKey, StrikeKey, read_strike, strike_key
 from sinks.desk.records import GapError, Position, Strike, Struck, Unreadable
 from sinks.desk.store import PositionStore, Saved
 
@@ -91,11 +92,12 @@ class StrikeFollower:
         check_readable(self._topic, error)
 
     def take(self, messages: Iterable[Message]) -> list[Struck | Unreadable]:
-        """Keep these strikes; say which events given out they hit, and which can't be read.
+        """Keep these strikes and links; say which events given out they hit, and what is not read.
 
         Errors are passed over: `fail` is for them.
         """
         found: list[tuple[StrikeKey, Strike | None]] = []
+        links: list[tuple[LinkKey, bool]] = []
         unreadable: list[Unreadable] = []
         next_offset, ids = self._next_offset, self._reader.schema_ids
         for message in messages:
@@ -113,12 +115,16 @@ class StrikeFollower:
             except WireError as wrong:
                 unreadable.append(Unreadable(Position(self._topic, offset), str(wrong), value))
                 continue
+            if isinstance(key, LinkKey):
+                links.append((key, value is not None))
+                continue
             appended_ms = message.timestamp()[1]
             found.append(
                 (key, None if value is None else read_strike(ids, key, value, appended_ms))
             )
         if next_offset == self._next_offset:
             return []
-        struck = self._store.strike(found, self._topic, Saved(self._topic_id, next_offset))
+        saved = Saved(self._topic_id, next_offset)
+        struck = self._store.strike(found, links, self._topic, saved)
         self._next_offset = next_offset
         return [*struck, *unreadable]

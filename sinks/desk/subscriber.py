@@ -23,7 +23,6 @@ from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import headers_of
-from schemas.ids import strike_hash
 from schemas.registry import SchemaIds
 from schemas.topics import STRIKES, bureau_topic, desk_topic
 from schemas.wire import WireError
@@ -38,6 +37,7 @@ from sinks.desk.places import (
     first_offset,
     topic_ids,
 )
+from sinks.desk.reading import chain_hashes
 from sinks.desk.records import Delivered, GapError, Item, Position, Struck, Unreadable
 from sinks.desk.store import GivenOut, PositionStore, Saved
 from sinks.desk.strikes import StrikeFollower
@@ -353,13 +353,10 @@ class Subscriber:
         headers = headers_of(message)
         if headers is None:
             return Unreadable(position, "the name of one of its headers is no UTF-8", value)
-        bureau, event_id, root = enrichment["bureau"], enrichment["event_id"], enrichment["root"]
-        own = bytes.fromhex(strike_hash(bureau, event_id))
-        first = None
-        if root is not None:
-            first = bytes.fromhex(strike_hash(enrichment["root_bureau"], root))
-        strike = parts.store.strike_of(own, first)
-        self._unacknowledged.append(GivenOut(own, first, bureau, event_id, strike is not None))
+        bureau, event_id = enrichment["bureau"], enrichment["event_id"]
+        own, named = chain_hashes(enrichment, whole["event"]["envelope"])
+        strike = parts.store.strike_of(own, named)
+        self._unacknowledged.append(GivenOut(own, named, bureau, event_id, strike is not None))
         return Delivered(
             kind=opened.schema.kind or enrichment["kind"],
             version=opened.schema.version,

@@ -14,7 +14,7 @@ from schemas.catalogue import KINDS
 from schemas.errors import PermanentError
 from schemas.headers import SYSTEM_NAME, UNATTRIBUTED
 from schemas.reference import Reference
-from schemas.rules import MAX_AHEAD_MS, needs_root_bureau, why_no_target
+from schemas.rules import MAX_AHEAD_MS, needs_root_bureau, why_no_chain, why_no_target
 from schemas.topics import GENERAL_SECRETARIAT, partition_of, source_topic
 from stream_apps.engine.records import Consumed
 from stream_apps.router.ledger import AccountKey
@@ -100,8 +100,8 @@ def check_event(
     if target is not None and head["root"] is None and kind != "recall":
         raise Refused(
             BAD_ENVELOPE,
-            "a correction must name the first event of its chain in root: a recall of the chain "
-            "would not reach it",
+            "a correction must name in root the first event of its chain: the one in supersedes, "
+            "if it knows of no earlier",
         )
     if kind == "search" and head["root"] is not None:
         raise Refused(BAD_ENVELOPE, "a search belongs to no chain: root must be null")
@@ -120,9 +120,8 @@ def root_bureau(bureau: str, head: Mapping[str, Any]) -> str | None:
 
 
 def _check_root(bureau: str, head: Mapping[str, Any], reference: Reference) -> None:
-    named = head["root_bureau"]
+    named, target = head["root_bureau"], head["supersedes"]
     if named is None:
-        target = head["supersedes"]
         if target is not None and needs_root_bureau(
             head["root"], target["event_id"], target["bureau"]
         ):
@@ -134,6 +133,9 @@ def _check_root(bureau: str, head: Mapping[str, Any], reference: Reference) -> N
         return
     if head["root"] is None or named not in reference.publishers:
         raise Refused(BAD_ENVELOPE, "root_bureau names no bureau, or stands without a root")
+    why_not = None if target is None else why_no_chain(named, target["bureau"])
+    if why_not is not None:
+        raise Refused(BAD_ENVELOPE, why_not)
     if bureau not in (named, GENERAL_SECRETARIAT):
         raise Refused(NOT_YOURS, f"{bureau} may not join a chain of {named}")
 

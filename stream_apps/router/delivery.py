@@ -1,4 +1,4 @@
-"""What one accepted event gives its readers: the delivered record, and strikes of what it replaces.
+"""What one accepted event gives its readers: itself, strikes of what it replaces, its links.
 
 The enrichment's bytes are the part that varies from event to event, followed by the decision's
 remembered part, followed by the bureau's own bytes.
@@ -51,6 +51,8 @@ class Delivery:
         }
         self._strike = catalogue.schema("liaison.strikes.Strike")
         self._strike_id = ids.id_of(self._strike)
+        self._link = catalogue.schema("liaison.strikes.Link")
+        self._link_id = ids.id_of(self._link)
 
     def deliver(
         self, read: Read, decision: Decision, record: Consumed
@@ -80,6 +82,7 @@ class Delivery:
             headers = delivered_headers(record.headers)
             out += [Produced(topic, record.key, value, headers) for topic in decision.topics]
         out += self._strikes(decision, read.head, record.timestamp_ms)
+        out += self._links(decision, read.head, record.timestamp_ms)
         source = (record.topic, record.partition, record.offset)
         return out, fact_of(decision, read.head, valued, record.timestamp_ms, source)
 
@@ -169,6 +172,22 @@ class Delivery:
         for bureau, event_id in sorted(struck):
             key = f"{strike_hash(bureau, event_id)}:{suffix}"
             yield Produced(STRIKES, key.encode(), value)
+
+    def _links(self, decision: Decision, head: Mapping[str, Any], at_ms: int) -> Iterator[Produced]:
+        """Whom it is of one chain with: who gets a later event of it may never get this one."""
+        if decision.kind == "recall":
+            return
+        own = decision.bureau, head["event_id"]
+        named = set()
+        if head["supersedes"] is not None:
+            named.add((head["supersedes"]["bureau"], head["supersedes"]["event_id"]))
+        first = root_bureau(decision.bureau, head)
+        if first is not None:
+            named.add((first, head["root"]))
+        for other in sorted(named - {own}):
+            key = f"{strike_hash(*own)}:of:{strike_hash(*other)}"
+            value = wire.encode(self._link.plain, {"recorded_at": at_ms})
+            yield Produced(STRIKES, key.encode(), wire.frame(self._link_id, value))
 
 
 def _identifier_flags(checked: Sequence[Checked]) -> Iterator[str]:

@@ -73,9 +73,12 @@ class Account:
     sent: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Events by bureau, system and lane."""
     searches: dict[str, int] = field(default_factory=dict)
-    roots: dict[EventKey, EventKey | None] = field(default_factory=dict)
+    accepted: set[EventKey] = field(default_factory=set)
+    """Events that count, searches aside."""
+    links: list[set[EventKey]] = field(default_factory=list)
+    """Each with the events of its chain that it names, a recall aside."""
     strikes: list[tuple[EventKey, EventKey, EventKey | None]] = field(default_factory=list)
-    """The event that strikes, its target, and the chain's first event if it strikes the chain."""
+    """The event that strikes, its target, and the root that it names."""
 
     def add(self, bureau: str, system: str, event: Event) -> None:
         """Book one event that its bureau's outbox accepted."""
@@ -94,30 +97,36 @@ class Account:
                 event.supersedes.bureau if event.supersedes is not None else bureau
             )
             root = EventKey(owner, str(event.root))
-        self.roots[key] = root
+        self.accepted.add(key)
+        target = None
         if event.supersedes is not None:
             target = EventKey(event.supersedes.bureau, str(event.supersedes.event_id))
-            self.strikes.append((key, target, root if event.kind == "recall" else None))
+            self.strikes.append((key, target, root))
+        if event.kind != "recall":
+            self.links.append({name for name in (key, target, root) if name is not None})
 
     def struck(self) -> set[EventKey]:
-        """Events that count no more: named by a recall or correction, or in a recalled chain."""
-        by_target: dict[EventKey, set[EventKey]] = {}
-        chains: dict[EventKey, set[EventKey]] = {}
+        """Events that count no more: named by a recall or correction, or in a recalled chain.
+
+        A chain is all that hang together by what they name, in any number of steps.
+        """
+        near: dict[EventKey, set[EventKey]] = {}
+        for names in self.links:
+            for name in names:
+                near.setdefault(name, set()).update(names)
+        gone: set[EventKey] = set()
+        recalled: list[EventKey] = []
         for striker, target, root in self.strikes:
-            by_target.setdefault(target, set()).add(striker)
+            gone |= {target} - {striker}
             if self.events[striker].kind == "recall":
-                for first in {target, root} - {None}:
-                    assert first is not None
-                    by_target.setdefault(first, set()).add(striker)
-                    chains.setdefault(first, set()).add(striker)
-        gone = set()
-        for key, root in self.roots.items():
-            strikers = set(by_target.get(key, ()))
-            if root is not None and self.events[key].kind != "recall":
-                strikers |= chains.get(root, set())
-            if strikers - {key}:
-                gone.add(key)
-        return gone
+                recalled += [target] if root is None else [target, root]
+        fallen = set(recalled)
+        while recalled:
+            found = near.get(recalled.pop(), set()) - fallen
+            fallen |= found
+            recalled += found
+        gone |= {key for key in fallen & self.accepted if self.events[key].kind != "recall"}
+        return gone & self.accepted
 
     def _expected(self, bureau: str, event: Event) -> Expected:
         kind = event.kind

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from uuid import UUID
 
 import pytest
 
 from schemas.models import Arrest, Event, Measure, Message, Recall, Search, Seizure, Supersedes
+from tests.chains import event_of, random_chains, struck
 from tests.faults.expectation import Account, EventKey, Geography
 from tests.faults.found import Copy, Found, Ledger
 from tests.faults.verifier import Verdict, compare
@@ -57,11 +59,21 @@ def found(account: Account) -> Found:
     for account_key, high in ((CASES, 4), (SEARCHES, 2)):
         found.ledger[account_key] = found.receipts[account_key] = Ledger(high, high, 0, 0, 0)
     struck = account.struck()
-    found.facts = {key: (1, int(key in struck)) for key in account.roots}
+    found.facts = {key: (1, int(key in struck)) for key in account.accepted}
     found.searches = {"FR": 2}
     found.raw_by_kind = {"arrest": 0, "seizure": 1}
     found.rollup_by_kind = {"arrest": 0, "seizure": 1}
     return found
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_the_account_knows_what_a_recall_takes_out(seed: int) -> None:
+    account, rng = Account(Geography(NOW.date())), Random(seed)
+    told = random_chains(rng, "FR")
+    rng.shuffle(told)
+    for item in told:
+        account.add(item.name.bureau, "cases", event_of(item, NOW))
+    assert account.struck() == {EventKey(name.bureau, str(name.event_id)) for name in struck(told)}
 
 
 def key(number: int) -> EventKey:

@@ -106,7 +106,7 @@ def _compare_ledger(account: Account, found: Found, verdict: Verdict) -> None:
 
 def _compare_facts(account: Account, found: Found, verdict: Verdict) -> None:
     struck = account.struck()
-    for key in account.roots:
+    for key in account.accepted:
         plus, minus = found.facts.get(key, (0, 0))
         if plus == 0:
             verdict.lost.append(f"{key}: not in raw.facts")
@@ -116,7 +116,7 @@ def _compare_facts(account: Account, found: Found, verdict: Verdict) -> None:
             verdict.miscounted.append(f"{key}: taken out {minus} times, not {int(key in struck)}")
     verdict.miscounted += [
         f"{key}: in raw.facts, nobody handed it over"
-        for key in found.facts.keys() - account.roots.keys()
+        for key in found.facts.keys() - account.accepted
     ]
     for bureau in account.searches.keys() | found.searches.keys():
         wanted, there = account.searches.get(bureau, 0), found.searches.get(bureau, 0)

@@ -11,7 +11,7 @@ from schemas.ids import strike_hash
 from schemas.registry import SchemaIds
 from sinks.desk.filters import Filters, Subscription
 from sinks.desk.jsonl import format_item
-from sinks.desk.reading import DeliveredReader, read_strike, strike_key
+from sinks.desk.reading import DeliveredReader, LinkKey, read_strike, strike_key
 from sinks.desk.records import Delivered, Item, Position, Struck, Unreadable
 from stream_apps.router.driver import RouterDriver
 from tests.fuzz.bases import NOW_MS, bases
@@ -140,6 +140,8 @@ class DeliveredTarget:
         except wire.WireError as wrong:
             format_item(Unreadable(Position("strikes", 1), str(wrong), value))
             return ["strike-unreadable"]
+        if isinstance(read, LinkKey):
+            return ["link"]
         strike = read_strike(self._ids, read, value, NOW_MS)
         item = Struck("FR", "0" * 36, read.hash.hex(), strike)
         json.loads(format_item(item))

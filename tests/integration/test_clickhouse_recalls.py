@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
+from random import Random
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -15,10 +17,12 @@ from schemas.clock import ManualClock
 from sinks.clickhouse import load_migrations, migrate
 from sinks.clickhouse.chunks import StrikeChunks
 from sinks.clickhouse.landing import BlockLander
+from tests.chains import Told, random_chains, struck
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import (
     FIELDS,
     WHEN,
+    Fact,
     correction_of,
     make_block,
     make_fact,
@@ -120,6 +124,57 @@ def test_a_recall_strikes_the_correction_that_the_general_secretariat_made(
     topic.land(first, corrected, again, of_another)
     topic.land(recall_of(first))
     assert counted(client, first, corrected, again, of_another) == [0, 0, 0, 1]
+
+
+def fact_of(event: Told, **changes: Any) -> Fact:
+    named: Fact = {"event_id": event.name.event_id, "bureau": event.name.bureau}
+    if event.root is not None:
+        named |= {"root": event.root.event_id, "root_bureau": event.root.bureau}
+    if event.supersedes is not None:
+        earlier = event.supersedes
+        named |= {"supersedes_event_id": earlier.event_id, "supersedes_bureau": earlier.bureau}
+    return make_fact(**named, kind="recall" if event.recall else "notice", **changes)
+
+
+def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls_whichever_comes_first(
+    client: Client, topic: Topic
+) -> None:
+    rng, bureaus = Random(1923), [fresh_bureau() for _ in range(60)]
+    blocks: list[list[Fact]] = [[] for _ in range(5)]
+    facts: list[Fact] = []
+    gone = set()
+    for bureau in bureaus:
+        events = random_chains(rng, bureau)
+        gone |= {name.event_id for name in struck(events)}
+        for event in events:
+            facts.append(fact_of(event, source_offset=len(facts)))
+            rng.choice(blocks).append(facts[-1])
+    assert len(facts) > 200
+    for number, block in enumerate(blocks):
+        topic.land(*block, partition=number % 2)
+    rows = client.query(
+        "SELECT event_id, sum(sign * events), count() FROM raw.facts "
+        "WHERE event_id IN {ids:Array(UUID)} GROUP BY event_id",
+        parameters={"ids": [fact["event_id"] for fact in facts]},
+    ).result_rows
+    assert {(event_id, int(left), int(n)) for event_id, left, n in rows} == {
+        (fact["event_id"], 0, 2) if fact["event_id"] in gone else (fact["event_id"], 1, 1)
+        for fact in facts
+    }
+
+
+def test_a_chain_of_more_steps_than_are_followed_one_by_one_falls_too(
+    client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.clickhouse.chains._STEPS", 2)
+    chain = [make_fact(bureau=fresh_bureau())]
+    for number in range(1, 12):
+        before = chain[-1] | {"root": None, "root_bureau": None}
+        chain.append(correction_of(before, bureau="XP" if number > 8 else before["bureau"]))
+    topic.land(*chain[::2])
+    topic.land(recall_of(chain[0] | {"root": None, "root_bureau": None}))
+    topic.land(*chain[1::2], partition=1)
+    assert counted(client, *chain) == [0] * len(chain)
 
 
 def test_a_recall_twice_strikes_once(client: Client, topic: Topic) -> None:

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.verify.found import clickhouse_amounts, clickhouse_cells, clickhouse_faults
 from schemas.clock import ManualClock
 from sinks.clickhouse.landing import BlockLander
-from tests.integration.fact_blocks import make_fact, recall_of
+from tests.integration.fact_blocks import correction_of, make_fact, recall_of
 from tests.integration.landing_world import MONEY, Topic, fresh_bureau
 
 
@@ -22,6 +22,8 @@ def bureau(client: Client) -> Iterator[str]:
     recalled = make_fact(bureau=bureau, **MONEY)
     search = {"event_id": None, "kind": "search", "subtype": "sltd", "result": "hit", "events": 9}
     topic.land(make_fact(bureau=bureau, **MONEY), recalled, make_fact(bureau=bureau, **search))
+    corrected = make_fact(bureau=bureau, kind="report")
+    topic.land(corrected, correction_of(corrected))
     topic.land(recall_of(recalled))
     yield bureau
     kept = "database IN ('raw', 'agg') AND engine LIKE '%MergeTree'"
@@ -47,6 +49,7 @@ def test_what_is_as_it_was_landed_has_no_fault(client: Client, bureau: str) -> N
         ("ALTER TABLE agg.measures_month DELETE WHERE bureau = '{b}'", "agg.measures_month"),
         ("ALTER TABLE agg.searches_month DELETE WHERE bureau = '{b}'", "agg.searches_month"),
         ("ALTER TABLE raw.recalls DELETE WHERE bureau = '{b}'", "raw.recalls"),
+        ("ALTER TABLE raw.links DELETE WHERE bureau = '{b}'", "raw.links"),
         ("ALTER TABLE raw.facts UPDATE amount_usd = 999 WHERE bureau = '{b}'", "agg.events_month"),
         (
             "ALTER TABLE raw.facts UPDATE measure_values = arrayMap(v -> v + 1, measure_values) "

@@ -1,6 +1,10 @@
 DROP TABLE IF EXISTS raw.recalls_mv SYNC;
 
+DROP TABLE IF EXISTS raw.links_mv SYNC;
+
 DROP TABLE IF EXISTS raw.struck SYNC;
+
+DROP TABLE IF EXISTS raw.links SYNC;
 
 DROP TABLE IF EXISTS raw.recalls SYNC;
 

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS raw.recalls
 (
     bureau LowCardinality(String) COMMENT 'Bureau whose event is struck',
     target UUID COMMENT 'Event that is struck',
-    root Nullable(UUID) COMMENT 'First event id of the chain that is struck with it',
+    root Nullable(UUID) COMMENT 'First event of the chain, or another of it, as the recall names it; the chain is struck with it',
     root_bureau LowCardinality(Nullable(String)) COMMENT 'Bureau of that first event',
     kind LowCardinality(String) COMMENT 'recall strikes the whole chain, any other kind is a correction and strikes its target only',
     reason LowCardinality(String) COMMENT 'Reason of a recall, subtype of a correction',
@@ -61,6 +61,33 @@ SELECT
     facts.block_offset AS block_offset
 FROM raw.facts AS facts
 WHERE facts.supersedes_event_id IS NOT NULL AND facts.sign = 1;
+
+CREATE TABLE IF NOT EXISTS raw.links
+(
+    bureau LowCardinality(String) COMMENT 'Bureau of an event',
+    event_id UUID COMMENT 'The event; it may never have come',
+    other_bureau LowCardinality(String) COMMENT 'Bureau of another event',
+    other UUID COMMENT 'An event of the same chain: one of the two names the other'
+)
+ENGINE = MergeTree
+ORDER BY (event_id, bureau)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'What holds chains together, each link in both directions: a chain is all that can be reached';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS raw.links_mv TO raw.links AS
+SELECT link.1 AS bureau, link.2 AS event_id, link.3 AS other_bureau, link.4 AS other
+FROM
+(
+    SELECT
+        (CAST(facts.bureau, 'String'), assumeNotNull(facts.event_id)) AS own,
+        (CAST(ifNull(facts.root_bureau, facts.bureau), 'String'), assumeNotNull(facts.root)) AS first,
+        (CAST(ifNull(facts.supersedes_bureau, facts.bureau), 'String'), assumeNotNull(facts.supersedes_event_id)) AS earlier,
+        arrayDistinct(arrayConcat(if(isNull(facts.root), [], [first]), if(isNull(facts.supersedes_event_id), [], [earlier]))) AS named,
+        arrayJoin(arrayFlatten(arrayMap(n -> [(own.1, own.2, n.1, n.2), (n.1, n.2, own.1, own.2)], arrayFilter(n -> n != own, named)))) AS link
+    FROM raw.facts AS facts
+    WHERE facts.sign = 1 AND facts.kind != 'recall' AND facts.event_id IS NOT NULL
+        AND (facts.root IS NOT NULL OR facts.supersedes_event_id IS NOT NULL)
+);
 
 CREATE TABLE IF NOT EXISTS raw.struck
 (

@@ -4,7 +4,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
+from random import Random
 from typing import Any
+
+import pytest
 
 from deploy.verify.difference import differences
 from deploy.verify.facts import BlockCounts, fact_of
@@ -15,6 +18,7 @@ from schemas.models import Arrest, Measure, Recall, Supersedes
 from schemas.topics import FACTS
 from stream_apps.engine import Consumed
 from stream_apps.router.driver import RouterDriver
+from tests.chains import random_chains, struck
 
 JANUARY, FEBRUARY = 1_767_225_600_000, 1_769_904_000_000
 OFFSETS = count()
@@ -80,6 +84,26 @@ def test_a_correction_takes_out_the_one_and_a_recall_the_chain() -> None:
     assert counted(a_fact("a"), second) == {("arrest", "FR", "2026-01"): 1}
     cells = counted(a_fact("a"), second, recall("r", "b", root="a", recorded_at=JANUARY))
     assert cells == {("recall", "FR", "2026-01"): 1}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_of_a_chain_is_recalled_the_whole_chain_is_taken_out(seed: int) -> None:
+    rng = Random(seed)
+    events = random_chains(rng, "FR")
+    rng.shuffle(events)
+    facts = [
+        a_fact(
+            str(event.name.event_id),
+            bureau=event.name.bureau,
+            kind="recall" if event.recall else "arrest",
+            root=event.root and str(event.root.event_id),
+            root_bureau=event.root and event.root.bureau,
+            supersedes_event_id=event.supersedes and str(event.supersedes.event_id),
+            supersedes_bureau=event.supersedes and event.supersedes.bureau,
+        )
+        for event in events
+    ]
+    assert counts_of(*facts).struck == len(struck(events))
 
 
 def test_a_recall_reaches_the_correction_that_the_general_secretariat_made() -> None:

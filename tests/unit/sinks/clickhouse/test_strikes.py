@@ -1,14 +1,31 @@
-"""Who is struck by what: the rule as a table of cases."""
+"""Who is struck by what: the rule as a table of cases, and against random chains."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinks.clickhouse.strikes import CountedFact, FactKey, KnownRecall, Strike, find_strikes
+from sinks.clickhouse.strikes import (
+    Chains,
+    CountedFact,
+    EventKey,
+    FactKey,
+    KnownRecall,
+    Strike,
+    Strikers,
+)
+from sinks.clickhouse.strikes import find_strikes as strikes_of
+from tests.chains import Named, random_chains, struck
 
 A, B, C, R, OTHER = "a", "b", "c", "r", "x"
+Link = tuple[EventKey, EventKey]
+B_OF_A: Link = (("FR", B), ("FR", A))
+C_OF_A: Link = (("FR", C), ("FR", A))
+C_OF_B: Link = (("FR", C), ("FR", B))
 
 
 def row(event_id: str = A, bureau: str = "FR", offset: int = 0) -> FactKey:
@@ -17,7 +34,7 @@ def row(event_id: str = A, bureau: str = "FR", offset: int = 0) -> FactKey:
 
 def fact(event_id: str = A, bureau: str = "FR", offset: int = 0, **changes: object) -> CountedFact:
     values: dict[str, object] = {
-        "row": row(event_id, bureau, offset), "root": None, "kind": "notice", "recorded_at_ms": 10,
+        "row": row(event_id, bureau, offset), "kind": "notice", "recorded_at_ms": 10,
     }  # fmt: skip
     return CountedFact(**(values | changes))  # type: ignore[arg-type]
 
@@ -25,38 +42,95 @@ def fact(event_id: str = A, bureau: str = "FR", offset: int = 0, **changes: obje
 def recall(target: str = A, **changes: object) -> KnownRecall:
     values: dict[str, object] = {
         "bureau": "FR", "target": target, "root": None, "kind": "recall", "reason": "withdrawal",
-        "recall_event_id": R, "recorded_at_ms": 20,
+        "recall_event_id": R, "recalled_by": "FR", "recorded_at_ms": 20,
     }  # fmt: skip
     return KnownRecall(**(values | changes))  # type: ignore[arg-type]
 
 
+def find_strikes(
+    recalls: Sequence[KnownRecall],
+    facts: Sequence[CountedFact],
+    struck_rows: set[FactKey],
+    links: Sequence[Link] = (),
+) -> tuple[Strike, ...]:
+    return strikes_of(Strikers(recalls, Chains(links)), facts, struck_rows)
+
+
 @pytest.mark.parametrize(
-    ("known", "counted", "struck"),
+    ("known", "counted", "links", "struck_by_it"),
     [
-        (recall(A), fact(A), True),
-        (recall(A), fact(B), False),
-        (recall(A), fact(B, root=("FR", A)), True),
-        (recall(B, root=("FR", A)), fact(A), True),
-        (recall(B, root=("FR", A)), fact(C, root=("FR", A)), True),
-        (recall(B, root=("FR", A)), fact(B, root=("FR", A)), True),
-        (recall(A), fact(A, bureau="DE"), False),
-        (recall(A), fact(B, root=("DE", A), bureau="DE"), False),
-        (recall(A), fact(B, root=("DE", A), bureau="FR"), False),
-        (recall(A, root=("FR", A)), fact(B, root=("FR", A), bureau="XP"), True),
-        (recall(B, bureau="XP", root=("FR", A)), fact(C, root=("FR", A), bureau="FR"), True),
-        (recall(B, bureau="XP", root=("FR", A)), fact(A), True),
-        (recall(A, kind="notice"), fact(A), True),
-        (recall(A, kind="notice", root=("FR", A)), fact(B, root=("FR", A)), False),
-        (recall(B, kind="notice", root=("FR", A)), fact(A), False),
-        (recall(A, root=("FR", A)), fact(R, root=("FR", A), kind="recall"), False),
-        (recall(A, root=("FR", A)), fact(OTHER, root=("FR", A), kind="recall"), False),
-        (recall(OTHER), fact(OTHER, kind="recall"), True),
-        (recall(A, kind="notice", root=("FR", A)), fact(R, root=("FR", A)), False),
+        (recall(A), fact(A), [], True),
+        (recall(A), fact(B), [], False),
+        (recall(A), fact(B), [B_OF_A], True),
+        (recall(B), fact(A), [B_OF_A], True),
+        (recall(B), fact(C), [B_OF_A, C_OF_A], True),
+        (recall(A), fact(C), [B_OF_A, C_OF_B], True),
+        (recall(C), fact(A), [C_OF_B, B_OF_A], True),
+        (recall(C, root=("FR", A)), fact(B), [B_OF_A], True),
+        (recall(C, root=("FR", A)), fact(A), [], True),
+        (recall(A), fact(A, bureau="DE"), [], False),
+        (recall(A), fact(B, bureau="DE"), [(("DE", B), ("DE", A))], False),
+        (recall(A), fact(B, bureau="XP"), [(("XP", B), ("FR", A))], True),
+        (recall(B, bureau="XP"), fact(A), [(("XP", B), ("FR", A))], True),
+        (recall(A, kind="notice"), fact(A), [B_OF_A], True),
+        (recall(A, kind="notice", root=("FR", A)), fact(B), [B_OF_A], False),
+        (recall(B, kind="notice", root=("FR", A)), fact(A), [B_OF_A], False),
+        (recall(A, root=("FR", R)), fact(R, kind="recall"), [], False),
+        (recall(A, root=("FR", OTHER)), fact(OTHER, kind="recall"), [], False),
+        (recall(OTHER), fact(OTHER, kind="recall"), [], True),
+        (recall(A, kind="notice", recall_event_id=A), fact(A), [], False),
+        (recall(A, kind="notice", recall_event_id=A, recalled_by="XP"), fact(A), [], True),
     ],
     ids=lambda value: repr(value)[:60] if not isinstance(value, bool) else str(value),
 )
-def test_the_rule(known: KnownRecall, counted: CountedFact, struck: bool) -> None:
-    assert bool(find_strikes([known], [counted], set())) is struck
+def test_the_rule(
+    known: KnownRecall, counted: CountedFact, links: list[Link], struck_by_it: bool
+) -> None:
+    assert bool(find_strikes([known], [counted], set(), links)) is struck_by_it
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32))
+def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls(seed: int) -> None:
+    rng = Random(seed)
+    events = random_chains(rng, "FR")
+    rng.shuffle(events)
+
+    def key(name: Named) -> EventKey:
+        return name.bureau, str(name.event_id)
+
+    links = [
+        (key(event.name), key(other))
+        for event in events
+        for other in (event.supersedes, event.root)
+        if other is not None and not event.recall
+    ]
+    recalls = [
+        recall(
+            str(event.supersedes.event_id),
+            bureau=event.supersedes.bureau,
+            root=None if event.root is None else key(event.root),
+            kind="recall" if event.recall else "notice",
+            recall_event_id=str(event.name.event_id),
+            recalled_by=event.name.bureau,
+        )
+        for event in events
+        if event.supersedes is not None
+    ]
+    facts = [
+        fact(
+            str(event.name.event_id), event.name.bureau, kind="recall" if event.recall else "notice"
+        )
+        for event in events
+    ]
+    found = find_strikes(recalls, facts, set(), links)
+    assert {strike.row[:2] for strike in found} == {key(name) for name in struck(events)}
+
+
+def test_a_chain_of_many_steps_is_one() -> None:
+    names = [("FR", str(number)) for number in range(20_000)]
+    chains = Chains(zip(names, names[1:], strict=False))
+    assert {chains.of(name) for name in names} == {chains.of(names[0])}
 
 
 def test_a_struck_copy_is_not_struck_again_and_another_copy_is() -> None:
@@ -75,7 +149,7 @@ def test_it_is_recorded_at_the_later_of_the_two_by_the_earliest_recall() -> None
     assert (strike.recall_event_id, strike.recorded_at_ms) == ("early", 30)
 
 
-@given(st.permutations([fact(A), fact(B, root=("FR", A)), fact(C, root=("FR", A)), fact(A)]))
+@given(st.permutations([fact(A), fact(B), fact(C), fact(A)]))
 def test_order_and_repeats_of_the_input_do_not_matter(facts: list[CountedFact]) -> None:
-    found = find_strikes([recall(B, root=("FR", A))], facts, set())
+    found = find_strikes([recall(B)], facts, set(), [B_OF_A, C_OF_A])
     assert [strike.row.event_id for strike in found] == [A, B, C]

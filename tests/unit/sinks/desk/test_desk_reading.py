@@ -14,7 +14,7 @@ from schemas.models import Measure, Report, Seizure
 from schemas.wire import WireError
 from sinks.desk import Delivered, GapError, Position, Strike, Struck, Unreadable
 from sinks.desk.jsonl import format_gap, format_item
-from sinks.desk.reading import DeliveredReader, read_strike, strike_key
+from sinks.desk.reading import DeliveredReader, LinkKey, StrikeKey, read_strike, strike_key
 from tests.desk_records import delivered, numbered_ids, strike_record
 
 IDS = numbered_ids()
@@ -62,16 +62,30 @@ def test_bytes_left_over_are_an_error() -> None:
 def test_a_strike_is_read_from_its_key_and_value() -> None:
     key_bytes, value = strike_record(IDS, "FR", "e-1", chain=True, reason="located")
     key = strike_key(key_bytes)
+    assert isinstance(key, StrikeKey)
     assert key.hash.hex() == strike_hash("FR", "e-1")
     assert read_strike(IDS, key, value, 5).reason == "located"
 
 
 def test_a_strike_that_cannot_be_read_still_strikes() -> None:
     key = strike_key(strike_hash("FR", "e-1").encode() + b":one")
+    assert isinstance(key, StrikeKey)
     assert read_strike(IDS, key, b"\x00garbage", 5) == Strike(False, "unknown", None, 5)
 
 
-@pytest.mark.parametrize("key", [None, b"", b"abc:one", b"g" * 64 + b":one", b"0" * 64 + b":two"])
+def test_a_link_is_read_from_its_key_alone() -> None:
+    one, other = strike_hash("FR", "e-2"), strike_hash("FR", "e-1")
+    key = strike_key(f"{one}:of:{other}".encode())
+    assert key == LinkKey(bytes.fromhex(one), bytes.fromhex(other))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None, b"", b"abc:one", b"g" * 64 + b":one", b"0" * 64 + b":two",
+        b"0" * 64 + b":of:", b"0" * 64 + b":of:" + b"0" * 63, b"0:of:" + b"0" * 64,
+    ],
+)  # fmt: skip
 def test_a_key_that_names_nobody_is_an_error(key: bytes | None) -> None:
     with pytest.raises(WireError, match="key of a strike"):
         strike_key(key)

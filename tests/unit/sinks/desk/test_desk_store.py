@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
-from sinks.desk.reading import StrikeKey
+from sinks.desk.reading import LinkKey, StrikeKey
 from sinks.desk.records import Strike
 from sinks.desk.store import GivenOut, PositionStore, Saved
 
@@ -19,13 +19,18 @@ def hash_of(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def given(name: str, root: str | None = None, *, struck: bool = False) -> GivenOut:
-    return GivenOut(hash_of(name), hash_of(root) if root else None, "FR", name, struck)
+def given(name: str, *named: str, struck: bool = False) -> GivenOut:
+    return GivenOut(hash_of(name), tuple(map(hash_of, named)), "FR", name, struck)
 
 
 def strike(store: PositionStore, name: str, strike: Strike) -> list[str]:
     key = StrikeKey(hash_of(name), strike.chain)
-    return [s.event_id for s in store.strike([(key, strike)], "strikes", Saved("s", 1))]
+    return [s.event_id for s in store.strike([(key, strike)], [], "strikes", Saved("s", 1))]
+
+
+def link(store: PositionStore, name: str, other: str, *, stands: bool = True) -> list[str]:
+    key = LinkKey(hash_of(name), hash_of(other))
+    return [s.event_id for s in store.strike([], [(key, stands)], "strikes", Saved("s", 1))]
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 
 def test_a_strike_finds_what_was_given_out() -> None:
     store = PositionStore(None)
-    store.save({}, [given("a"), given("b", root="a"), given("c")], 0)
+    store.save({}, [given("a"), given("b", "a"), given("c")], 0)
     assert strike(store, "a", CORRECTION) == ["a"]
     assert sorted(strike(store, "a", RECALL)) == ["a", "b"]
     assert strike(store, "unheard-of", RECALL) == []
@@ -72,25 +77,25 @@ def test_a_strike_finds_what_was_given_out() -> None:
 def test_a_strike_that_came_first_is_known_when_the_event_comes() -> None:
     store = PositionStore(None)
     strike(store, "a", CORRECTION)
-    assert store.strike_of(hash_of("a"), None) == CORRECTION
-    assert store.strike_of(hash_of("b"), hash_of("a")) is None, "a correction strikes one event"
+    assert store.strike_of(hash_of("a")) == CORRECTION
+    assert store.strike_of(hash_of("b"), [hash_of("a")]) is None, "a correction strikes one event"
     strike(store, "a", RECALL)
-    assert store.strike_of(hash_of("b"), hash_of("a")) == RECALL
-    assert store.strike_of(hash_of("c"), None) is None
+    assert store.strike_of(hash_of("b"), [hash_of("a")]) == RECALL
+    assert store.strike_of(hash_of("c")) is None
     store.close()
 
 
 def test_a_strike_between_polling_and_acknowledging_is_told() -> None:
     store = PositionStore(None)
     assert strike(store, "a", RECALL) == []
-    assert [s.event_id for s in store.save({}, [given("a"), given("b", root="a")], 0)] == ["a", "b"]
-    assert store.save({}, [given("c", root="a", struck=True)], 0) == []
+    assert [s.event_id for s in store.save({}, [given("a"), given("b", "a")], 0)] == ["a", "b"]
+    assert store.save({}, [given("c", "a", struck=True)], 0) == []
     store.close()
 
 
 def test_a_strike_stays_due_until_it_is_acknowledged(path: Path) -> None:
     store = PositionStore(path)
-    store.save({}, [given("a"), given("b", root="a"), given("c"), given("d", struck=True)], 0)
+    store.save({}, [given("a"), given("b", "a"), given("c"), given("d", struck=True)], 0)
     strike(store, "a", RECALL)
     strike(store, "d", RECALL)
     store.close()
@@ -108,8 +113,31 @@ def test_a_strike_stays_due_until_it_is_acknowledged(path: Path) -> None:
 def test_a_lifted_strike_is_none() -> None:
     store = PositionStore(None)
     strike(store, "a", RECALL)
-    store.strike([(StrikeKey(hash_of("a"), True), None)], "strikes", Saved("s", 2))
-    assert store.strike_of(hash_of("a"), None) is None
+    store.strike([(StrikeKey(hash_of("a"), True), None)], [], "strikes", Saved("s", 2))
+    assert store.strike_of(hash_of("a")) is None
+    store.close()
+
+
+def test_a_chain_is_followed_through_events_that_this_desk_never_got() -> None:
+    store = PositionStore(None)
+    store.save({}, [given("a"), given("d", "c"), given("other", "b2")], 0)
+    assert link(store, "c", "b") == []
+    assert strike(store, "a", RECALL) == ["a"]
+    store.told([hash_of("a").hex()])
+    assert link(store, "b", "a") == ["d"]
+    assert store.strike_of(hash_of("e"), [hash_of("d")]) == RECALL
+    store.told([hash_of("d").hex()])
+    assert link(store, "b", "a") == [], "it is told once"
+    store.close()
+
+
+def test_a_lifted_link_joins_nothing() -> None:
+    store = PositionStore(None)
+    link(store, "b", "a")
+    strike(store, "a", RECALL)
+    assert store.strike_of(hash_of("b")) == RECALL
+    link(store, "b", "a", stands=False)
+    assert store.strike_of(hash_of("b")) is None
     store.close()
 
 
@@ -125,7 +153,7 @@ def test_what_was_given_out_is_forgotten_after_its_time() -> None:
 
 def test_what_a_strike_is_due_of_is_not_forgotten_before_it_was_told() -> None:
     store = PositionStore(None)
-    store.save({}, [given("a"), given("b", root="a"), given("c"), given("d", root="c")], 100)
+    store.save({}, [given("a"), given("b", "a"), given("c"), given("d", "c")], 100)
     store.save({}, [given("told"), given("known", struck=True)], 100)
     strike(store, "a", RECALL)
     strike(store, "c", CORRECTION)

@@ -170,9 +170,12 @@ def test_a_recall_strikes_the_chain_and_a_correction_the_one(driver: RouterDrive
         supersedes=Supersedes(event_id=first, bureau="FR", kind="arrest"),
     )  # fmt: skip
     out = driver.feed(driver.record("FR", correction))
-    (strike,) = out["strikes"]
-    assert strike.key == f"{strike_hash('FR', str(first))}:one".encode()
-    assert driver.decode(strike)["successor"] == strike_hash("FR", str(second))
+    strike, link = out["strikes"]
+    of_first, of_second = (strike_hash("FR", str(event)) for event in (first, second))
+    assert strike.key == f"{of_first}:one".encode()
+    assert driver.decode(strike)["successor"] == of_second
+    assert link.key == f"{of_second}:of:{of_first}".encode()
+    assert driver.decode(link) == {"recorded_at": NOW_MS}
     taken_back = Recall(
         event_id=recall, subtype="error", root=first, occurred_at=NOW,
         supersedes=Supersedes(event_id=second, bureau="FR", kind="arrest"),
@@ -216,6 +219,19 @@ def test_a_chain_that_the_general_secretariat_joined_keeps_its_first_bureau(
 def test_nobody_else_joins_a_chain(driver: RouterDriver) -> None:
     out = driver.feed(driver.record("FR", an_arrest(root=uuid4(), root_bureau="DE")))
     assert refusal_of(out) == ("not-yours", "rejected")
+
+
+def test_nobody_joins_the_chains_of_two_members(driver: RouterDriver) -> None:
+    joined = an_arrest(
+        root=uuid4(), root_bureau="FR", concerned_countries=("FR",),
+        supersedes=Supersedes(event_id=uuid4(), bureau="FR", kind="arrest"),
+    )  # fmt: skip
+    of_germany = joined.model_copy(update={"root_bureau": "DE"})
+    with pytest.raises(ValueError, match="leave root_bureau out"):
+        type(of_germany).model_validate(of_germany.model_dump())
+    refused = refusal_of(driver.feed(driver.record("XP", of_germany)), "global")
+    assert refused == ("bad-envelope", "rejected")
+    assert "facts" in driver.feed(driver.record("XP", joined))
 
 
 def test_the_general_secretariat_may_recall_what_others_published(driver: RouterDriver) -> None:
