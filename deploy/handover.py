@@ -13,7 +13,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from producers import Outbox, Publisher, Sender, reconcile_with_receipts
+from producers import (
+    Outbox,
+    Publisher,
+    Sender,
+    readdress_by_region,
+    reconcile_with_receipts,
+)
 from schemas.catalogue import Catalogue
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import KafkaConnection
@@ -120,5 +126,6 @@ def open_handover(
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with Outbox(path, clock) as outbox:
         reconcile = partial(reconcile_with_receipts, outbox, kafka, ids, clock)
-        with Sender(outbox, kafka, clock, reconcile=reconcile) as sender:
+        readdress = partial(readdress_by_region, outbox, Reference.load(), ids, clock)
+        with Sender(outbox, kafka, clock, reconcile=reconcile, readdress=readdress) as sender:
             yield Handover(outbox, sender, ids, clock)

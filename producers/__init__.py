@@ -1,6 +1,7 @@
 """The bureau's side: publisher, outbox, importers of foreign formats, traffic simulator."""
 
 from producers.account import AccountCount, Receipt
+from producers.addressing import readdress_by_region
 from producers.outbox import Outbox, read_accounts
 from producers.problem import Problem
 from producers.publisher import Publisher, publish_many
@@ -18,5 +19,6 @@ __all__ = [
     "outbox_schema_ids",
     "publish_many",
     "read_accounts",
+    "readdress_by_region",
     "reconcile_with_receipts",
 ]

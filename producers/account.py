@@ -1,7 +1,7 @@
 """The nouns of an outbox: whose numbers, what is handed in, what comes back, what waits.
 
 An account is bureau + system + lane + epoch; a lane key is an account without its epoch. Numbers
-start at 1 in each account and have no gaps.
+start at 1 in each account and have no gaps. All records of an account go to one topic.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Account:
     """One account as the file holds it.
 
     `unconfirmed_from` is the first number given since the file was opened and before anyone looked
-    whether its receipts are ahead of it; such a record has never been sent.
+    whether its receipts are ahead of it; such a record has never been sent. `offered` is the last
+    number that a producer was given: those up to it may have been sent, those above it never were.
     """
 
     row: int
@@ -80,6 +81,8 @@ class Account:
     next_sequence: int
     unconfirmed_from: int | None
     current: bool
+    topic: str
+    offered: int = 0
 
 
 class AccountCount(NamedTuple):

@@ -1,21 +1,27 @@
-"""What a new epoch takes over from the account before it.
+"""What a new epoch takes over from the accounts before it.
 
 Unconfirmed records move: nobody has sent them. Of an account that was retired so do those with a
 number above the highest one booked: a retired account accepts nothing, so none of them ever was.
 What it refused for that was sent and waits no longer; the file forgets it, so that the same event,
-published again, gets a new number and not its first receipt.
+published again, gets a new number and not its first receipt. When a bureau changes region, what no
+producer was ever given moves.
 
-Whoever calls holds the outbox's lock and a transaction.
+Who moves is an account's tail, from a number on, so what stays has no gap; the order of acceptance
+stays, since an older account's records were all accepted before those of a younger one. Whoever
+calls holds the outbox's lock and a transaction.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from producers.account import Account, Restamp
 
 __all__ = ["Retired", "first_to_move", "forget_refused", "move"]
+
+_ROWS = 1000
 
 
 class Retired(NamedTuple):
@@ -25,45 +31,65 @@ class Retired(NamedTuple):
     refused: tuple[tuple[int, int], ...]
 
 
-def first_to_move(database: sqlite3.Connection, account: Account, retired: Retired | None) -> int:
-    """The first number that moves; all from there on wait, so the new numbers have no gap."""
-    first = account.unconfirmed_from or account.next_sequence
-    if retired is not None:
-        waiting = database.execute(
-            "SELECT sequence FROM pending WHERE account = ? AND sequence > ? AND sequence < ? "
-            "ORDER BY sequence DESC",
-            (account.row, retired.high, first),
-        )
-        for (number,) in waiting:
-            if number != first - 1:
-                break
-            first = number
+def first_to_move(
+    database: sqlite3.Connection, account: Account, first: int, retired: Retired
+) -> int:
+    """The first number that moves, `first` or a lower one: all from there on wait."""
+    waiting = database.execute(
+        "SELECT sequence FROM pending WHERE account = ? AND sequence > ? AND sequence < ? "
+        "ORDER BY sequence DESC",
+        (account.row, retired.high, first),
+    )
+    for (number,) in waiting:
+        if number != first - 1:
+            break
+        first = number
     return first
 
 
 def move(
-    database: sqlite3.Connection, old: Account, first: int, row: int, epoch: int, restamp: Restamp
+    database: sqlite3.Connection,
+    tails: Iterable[tuple[Account, int]],
+    into: Account,
+    restamp: Restamp,
 ) -> None:
-    """Give records and receipts from a number on to the account `row`, numbered from 1."""
-    moved = database.execute(
-        "SELECT value, sequence - ?, id FROM pending "
-        "WHERE account = ? AND sequence >= ? ORDER BY sequence",
-        (first - 1, old.row, first),
-    ).fetchall()
-    database.executemany(
-        "UPDATE pending SET account = ?, sequence = ?, value = ? WHERE id = ?",
-        [(row, number, restamp(value, epoch, number), waiting) for value, number, waiting in moved],
-    )
-    database.execute(
-        "UPDATE receipts SET account = ?, sequence = sequence - ? "
-        "WHERE account = ? AND sequence >= ?",
-        (row, first - 1, old.row, first),
-    )
+    """Number records and receipts from there on anew, from 1, in `into` and for its topic.
+
+    `tails` are accounts, the oldest first, with the first number of each that moves.
+    """
+    moved = 0
+    for account, first in tails:
+        shift = first - 1 - moved
+        while rows := database.execute(
+            "SELECT id, sequence, value FROM pending WHERE account = ? AND sequence >= ? "
+            "ORDER BY sequence LIMIT ?",
+            (account.row, first, _ROWS),
+        ).fetchall():
+            database.executemany(
+                "UPDATE pending SET account = ?, sequence = ?, topic = ?, value = ? WHERE id = ?",
+                [
+                    (
+                        into.row,
+                        sequence - shift,
+                        into.topic,
+                        restamp(value, into.epoch, sequence - shift),
+                        pending_id,
+                    )
+                    for pending_id, sequence, value in rows
+                ],
+            )
+        database.execute(
+            "UPDATE receipts SET account = ?, sequence = sequence - ? "
+            "WHERE account = ? AND sequence >= ?",
+            (into.row, shift, account.row, first),
+        )
+        moved += account.next_sequence - first
 
 
 def forget_refused(database: sqlite3.Connection, account: Account, retired: Retired) -> None:
     """Forget the receipts of what a retired account refused."""
-    database.executemany(
-        "DELETE FROM receipts WHERE account = ? AND sequence BETWEEN ? AND ?",
-        [(account.row, first, last) for first, last in retired.refused],
-    )
+    for table in ("receipts", "kept_receipts"):
+        database.executemany(
+            f"DELETE FROM {table} WHERE account = ? AND sequence BETWEEN ? AND ?",
+            [(account.row, first, last) for first, last in retired.refused],
+        )

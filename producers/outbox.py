@@ -3,13 +3,18 @@
 Invariants: `accept` takes all of its drafts or none; numbers are given in the transaction that
 stores the records, per lane, from 1, without gaps; a record leaves only by `remove`, after the
 broker's acknowledgement. The same event again (bureau, id and content) returns its first receipt
-for 30 days and as long as it waits; other content under the same id is refused. The caller of
-`accept` may be any thread; one `Sender` reads and removes. Nothing here knows Kafka or Avro.
+for 30 days and as long as it waits, one with a derived id for ever; other content under the same id
+is refused. The caller of `accept` may be any thread; one `Sender` reads and removes. Nothing here
+knows Kafka or Avro.
 
 A file that came back from a backup gives numbers that it has given before. So numbers given after
 opening are *unconfirmed* until `confirm`, and nothing unconfirmed is sent: whoever finds the
 receipts ahead (`producers.reconcile`) moves them into a new epoch first. What was pending in the
 backup keeps its number, since it may have been sent: the router drops repeats by that number.
+
+An account's records all go to one topic. When a bureau changes region, its lanes go on in new
+epochs, and what waits for the old topic moves there (`producers.addressing`), unless a producer was
+given it: that is written down before (`offer`), and it keeps number and topic.
 """
 
 from __future__ import annotations
@@ -17,8 +22,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,21 +40,17 @@ from producers.account import (
     Restamp,
     receipt_key,
 )
+from producers.account_table import AccountTable
 from producers.epochs import Retired, first_to_move, forget_refused, move
 from producers.numbering import Batch, Known, number
+from producers.receipt_index import ReceiptIndex
 from producers.storage import FileLock, connect, connect_read_only, storage_error, transaction
 from schemas.clock import Clock
 from schemas.errors import RetryableError
 
-__all__ = ["RECEIPTS_KEPT_MS", "Outbox", "random_epoch", "read_accounts"]
+__all__ = ["Outbox", "random_epoch", "read_accounts"]
 
-RECEIPTS_KEPT_MS = 30 * 86_400_000
 _EPOCH_BITS = 62
-_LOOK_UP_CHUNK = 500
-_PURGE_EVERY_S = 60.0
-_PURGE_ROWS = 20_000
-_ACCOUNTS = """SELECT id, bureau, system, lane, epoch, next_sequence, unconfirmed_from, current
-FROM accounts ORDER BY id"""
 _COUNTS = """SELECT bureau, system, lane, epoch, next_sequence - 1,
 (SELECT count(*) FROM pending WHERE account = accounts.id), current FROM accounts ORDER BY id"""
 
@@ -83,18 +85,20 @@ class Outbox:
         self._read_lock = threading.Lock()
         self._news = threading.Condition()
         self._version = 0
+        self.moves = 0
+        """How often records were moved into another account since the file was opened."""
         self._confirmed = False
         self._pending = 0
-        self._last_account = 0
-        self._next_purge_s = 0.0
         with ExitStack() as opened:
             file_lock = FileLock(path.with_name(f"{path.name}.lock"))
             opened.callback(file_lock.release)
             self._db = opened.enter_context(closing(connect(path, synchronous="FULL")))
             # Losing a removal only sends a record once more under its number: no fsync for it.
             self._reader = opened.enter_context(closing(connect(path, synchronous="NORMAL")))
+            self._accounts = AccountTable(self._db)
+            self._receipts = ReceiptIndex(self._db, clock)
             self._load()
-            self._inherited = frozenset(self._by_row)
+            self._inherited = frozenset(self._accounts.by_row)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -128,7 +132,7 @@ class Outbox:
                 drafts,
                 keys,
                 self._known(keys),
-                self._current,
+                self._accounts.current,
                 self._new_account,
                 () if self._confirmed else self._inherited,
                 self._clock.now_ms(),
@@ -138,7 +142,8 @@ class Outbox:
                 with self._reloading():
                     with transaction(self._db, self.path):
                         self._store(batch)
-                    self._remember(batch)
+                    self._accounts.keep(batch.accounts)
+                    self._pending += len(batch.pending)
         if batch.pending:
             self.wake()
         return batch.receipts
@@ -157,36 +162,70 @@ class Outbox:
     def accounts(self) -> list[Account]:
         """The accounts that numbers are given in now."""
         with self._lock:
-            return list(self._current.values())
+            return list(self._accounts.current.values())
 
-    def confirm(self) -> None:
-        """From here on the file's numbers are taken as given by nobody else."""
+    def all_accounts(self) -> list[Account]:
+        """Those and the epochs before, in which records may still wait."""
+        with self._lock:
+            return list(self._accounts.by_row.values())
+
+    def confirm(self, booked: Mapping[int, int] | None = None) -> None:
+        """From here on the file's numbers are taken as given by nobody else.
+
+        `booked` is how far accounts (by row) stand with the router: so far they were sent.
+        """
         with self._lock, self._reloading():
             with transaction(self._db, self.path):
                 self._db.execute("UPDATE accounts SET unconfirmed_from = NULL")
+                self._db.executemany(
+                    "UPDATE accounts SET offered = max(offered, min(?, next_sequence - 1)) "
+                    "WHERE id = ?",
+                    [(high, row) for row, high in (booked or {}).items()],
+                )
             self._confirmed = True
             self._load()
 
     def begin_new_epoch(
         self, lane: LaneKey, restamp: Restamp, retired: Retired | None = None
     ) -> Account:
-        """Give the lane a new epoch; what `producers.epochs` names moves into it, from 1 on."""
+        """Give the lane a new epoch; what `producers.epochs` names moves into it, from 1 on.
+
+        What stays behind may have been sent by whoever had the file after its backup.
+        """
         with self._lock, self._reloading():
-            old = self._current[lane]
-            epoch = self._new_epoch()
+            current = self._accounts.current[lane]
             with transaction(self._db, self.path):
-                first = first_to_move(self._db, old, retired)
-                self._db.execute(
-                    "UPDATE accounts SET current = 0, unconfirmed_from = NULL, next_sequence = ? "
-                    "WHERE id = ?",
-                    (first, old.row),
-                )
-                row = self._insert_account(lane, epoch, old.next_sequence - first + 1)
-                move(self._db, old, first, row, epoch, restamp)
-                if retired is not None:
-                    forget_refused(self._db, old, retired)
-            self._load()
-            return self._current[lane]
+                tails = []
+                for account in self._accounts.of_lane(lane):
+                    first = account.next_sequence
+                    if not self._confirmed:
+                        first = self._unsent_from(account)
+                    if retired is not None and account.row == current.row:
+                        first = first_to_move(self._db, account, first, retired)
+                        forget_refused(self._db, account, retired)
+                    tails.append((account, first))
+                begun = self._begin(current.topic, tails, restamp, sent=True)
+            self._moved()
+        return begun
+
+    def readdress(self, topic_of: Callable[[LaneKey], str], restamp: Restamp) -> list[Account]:
+        """Move records that wait for another topic than their lane's now into a new epoch.
+
+        A record that a producer was ever given stays where it is: it may have been sent, and under
+        two numbers it would count twice. Those accepted after a moved one move too, so that the
+        order stays. Before `confirm` nothing is moved. Returns the accounts begun.
+        """
+        begun = []
+        with self._lock, self._reloading():
+            waiting = [a for a in self._accounts.by_row.values() if a.offered + 1 < a.next_sequence]
+            for lane in {account.lane for account in waiting} if self._confirmed else ():
+                topic = topic_of(lane)
+                tails = [(a, a.offered + 1) for a in waiting if a.lane == lane]
+                if any(account.topic != topic for account, _ in tails):
+                    with transaction(self._db, self.path):
+                        begun.append(self._begin(topic, tails, restamp, sent=False))
+                    self._moved()
+        return begun
 
     # -- the sender's side ----------------------------------------------------------------------
 
@@ -211,7 +250,7 @@ class Outbox:
         with self._read_lock, self._reading():
             cursor = self._reader.execute(statement, (after_row, max_records))
             for row, account_row, sequence, event_id, topic, value in cursor:
-                account = self._by_row.get(account_row)
+                account = self._accounts.by_row.get(account_row)
                 if account is None:  # committed this instant by another thread; next time
                     break
                 records.append(Pending(row, account, sequence, UUID(bytes=event_id), topic, value))
@@ -220,6 +259,34 @@ class Outbox:
                     break
             cursor.close()
         return records
+
+    def offer(self, records: Sequence[Pending], moves: int) -> bool:
+        """Write down that a producer is given these, before it is: from now on they don't move.
+
+        `moves` is what `Outbox.moves` was before they were read; False, and nothing is written, if
+        it has grown since: they may have other numbers now. A power cut may lose the last of these
+        notes, no fsync being spent on them; the receipts know such a record again.
+        """
+        with self._lock, self._read_lock:
+            if moves != self.moves:
+                return False
+            last = {record.account.row: record.sequence for record in records}
+            offered = {
+                row: number
+                for row, number in last.items()
+                if number > self._accounts.by_row[row].offered
+            }
+            if offered:
+                with transaction(self._reader, self.path):
+                    self._reader.executemany(
+                        "UPDATE accounts SET offered = ? WHERE id = ?",
+                        [(number, row) for row, number in offered.items()],
+                    )
+                self._accounts.keep(
+                    replace(self._accounts.by_row[row], offered=number)
+                    for row, number in offered.items()
+                )
+            return True
 
     def remove(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Forget records that the broker has acknowledged: ranges of rows, both ends included."""
@@ -246,76 +313,59 @@ class Outbox:
     # -- inside ---------------------------------------------------------------------------------
 
     def _known(self, keys: Sequence[bytes]) -> Known:
-        known: Known = {}
-        for start in range(0, len(keys), _LOOK_UP_CHUNK):
-            chunk = keys[start : start + _LOOK_UP_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            with self._reading():
-                found = self._db.execute(
-                    "SELECT event_key, digest, account, sequence FROM receipts "
-                    f"WHERE event_key IN ({marks})",
-                    chunk,
-                ).fetchall()
-            for key, digest, row, sequence in found:
-                account = self._by_row[row]
-                receipt = Receipt(UUID(bytes=key[:16]), *account.lane, account.epoch, sequence)
-                known[key] = digest, receipt
-        return known
+        with self._reading():
+            return self._receipts.known(keys, self._accounts.by_row)
 
-    def _new_account(self, lane: LaneKey, ordinal: int) -> Account:
-        """A lane's first account; its row is stored with its first record."""
-        return Account(self._last_account + ordinal, lane, self._new_epoch(), 1, None, True)
+    def _unsent_from(self, account: Account) -> int:
+        """The first number that, nothing being confirmed, was surely never sent."""
+        if account.row in self._inherited:
+            return account.unconfirmed_from or account.next_sequence
+        return 1
+
+    def _new_account(self, lane: LaneKey, topic: str, ordinal: int) -> Account:
+        """A lane's first account, or that of its new topic; stored with its first record."""
+        return Account(
+            self._accounts.last_row + ordinal, lane, self._new_epoch(), 1, None, True, topic
+        )
+
+    def _begin(
+        self, topic: str, tails: Sequence[tuple[Account, int]], restamp: Restamp, *, sent: bool
+    ) -> Account:
+        """Within a transaction, a new epoch of a lane with the tails of its accounts.
+
+        `sent`: what stays behind counts as sent, whatever was written down.
+        """
+        begun = Account(
+            self._accounts.last_row + 1,
+            tails[0][0].lane,
+            self._new_epoch(),
+            1 + sum(account.next_sequence - first for account, first in tails),
+            None,
+            True,
+            topic,
+        )
+        self._db.executemany(
+            "UPDATE accounts SET unconfirmed_from = NULL, next_sequence = ?, offered = ? "
+            "WHERE id = ?",
+            [(first, first - 1 if sent else a.offered, a.row) for a, first in tails],
+        )
+        self._accounts.insert(begun)
+        move(self._db, tails, begun, restamp)
+        return begun
+
+    def _moved(self) -> None:
+        self.moves += 1
+        self._load()
+        self.wake()
 
     def _store(self, batch: Batch) -> None:
-        for account in batch.accounts:
-            before = self._current.get(account.lane)
-            if before is None:
-                self._db.execute(
-                    "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, NULL, 1)",
-                    (account.row, *account.lane, account.epoch, account.next_sequence),
-                )
-            else:
-                changed = self._db.execute(
-                    "UPDATE accounts SET next_sequence = ?, unconfirmed_from = ? "
-                    "WHERE id = ? AND next_sequence = ?",
-                    (
-                        account.next_sequence,
-                        account.unconfirmed_from,
-                        account.row,
-                        before.next_sequence,
-                    ),
-                )
-                if changed.rowcount != 1:
-                    raise RetryableError(
-                        f"account {'/'.join(account.lane)} in the outbox {self.path} moved on: "
-                        "nothing of this call was taken; publish again",
-                        code="outbox-io",
-                    )
+        self._accounts.store(batch.accounts)
         self._db.executemany(
             "INSERT INTO pending (account, sequence, accepted_at, event_id, topic, value) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             batch.pending,
         )
-        self._db.executemany(
-            "INSERT INTO receipts (event_key, digest, account, sequence, accepted_at) "
-            "VALUES (?, ?, ?, ?, ?)",
-            batch.index,
-        )
-        self._purge()
-
-    def _purge(self) -> None:
-        """Drop receipts past their time, some at a time, never one whose record still waits."""
-        if self._clock.monotonic_s() < self._next_purge_s:
-            return
-        oldest = self._db.execute("SELECT accepted_at FROM pending ORDER BY id LIMIT 1").fetchone()
-        before_ms = min(self._clock.now_ms() - RECEIPTS_KEPT_MS, oldest[0])
-        gone = self._db.execute(
-            "DELETE FROM receipts WHERE accepted_at < ? "
-            "AND id IN (SELECT id FROM receipts ORDER BY id LIMIT ?)",
-            (before_ms, _PURGE_ROWS),
-        )
-        if gone.rowcount < _PURGE_ROWS:
-            self._next_purge_s = self._clock.monotonic_s() + _PURGE_EVERY_S
+        self._receipts.add(batch.index)
 
     def _bound(self, more: int) -> None:
         if self._max_pending is not None and self._pending + more > self._max_pending:
@@ -326,29 +376,8 @@ class Outbox:
                 code="outbox-full",
             )
 
-    def _remember(self, batch: Batch) -> None:
-        self._by_row.update((account.row, account) for account in batch.accounts)
-        self._current.update((account.lane, account) for account in batch.accounts)
-        self._last_account = max(self._last_account, *(account.row for account in batch.accounts))
-        self._pending += len(batch.pending)
-
-    def _insert_account(self, lane: LaneKey, epoch: int, next_sequence: int) -> int:
-        self._last_account += 1
-        self._db.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, NULL, 1)",
-            (self._last_account, *lane, epoch, next_sequence),
-        )
-        return self._last_account
-
     def _load(self) -> None:
-        rows = self._db.execute(_ACCOUNTS).fetchall()
-        accounts = [
-            Account(row, LaneKey(bureau, system, lane), epoch, following, unconfirmed, bool(now))
-            for row, bureau, system, lane, epoch, following, unconfirmed, now in rows
-        ]
-        self._by_row = {account.row: account for account in accounts}
-        self._current = {account.lane: account for account in accounts if account.current}
-        self._last_account = max(self._by_row, default=0)
+        self._accounts.load()
         self._pending = self._db.execute("SELECT count(*) FROM pending").fetchone()[0]
 
     @contextmanager

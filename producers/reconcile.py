@@ -36,7 +36,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from producers.account import Account
+from producers.account import Account, LaneKey
 from producers.encoding import restamp
 from producers.epochs import Retired
 from producers.outbox import Outbox
@@ -79,7 +79,7 @@ def reconcile_with_receipts(
         RetryableError: `receipts-unread`: not in time, or not before it was to stop.
         ConfigurationError: a topic of receipts is missing or not readable.
     """
-    accounts = {_key(account): account for account in outbox.accounts()}
+    accounts = {_key(account): account for account in outbox.all_accounts()}
     bureaus = {account.lane.bureau for account in accounts.values()}
     told: dict[str, _Told] = {}
     if accounts:
@@ -90,13 +90,18 @@ def reconcile_with_receipts(
             value = message.value()
             if key in accounts and value is not None:
                 told[key] = _told(ids, value)
-    begun = []
+    behind: dict[LaneKey, Retired | None] = {}
     for key, account in accounts.items():
         high, retired = told.get(key, _Told(0, None))
-        if retired or high >= (account.unconfirmed_from or account.next_sequence):
-            again = partial(restamp, ids.by_id)
-            begun.append(outbox.begin_new_epoch(account.lane, again, retired))
-    outbox.confirm()
+        if account.current and retired is not None:
+            behind[account.lane] = retired
+        elif (account.current or account.unconfirmed_from is not None) and high >= (
+            account.unconfirmed_from or account.next_sequence
+        ):
+            behind.setdefault(account.lane, None)
+    again = partial(restamp, ids.by_id)
+    begun = [outbox.begin_new_epoch(lane, again, retired) for lane, retired in behind.items()]
+    outbox.confirm({accounts[key].row: said.high for key, said in told.items()})
     return begun
 
 

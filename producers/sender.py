@@ -1,7 +1,8 @@
 """Empties an outbox into Kafka: in order, nothing dropped, a row removed only after its ack.
 
 Invariants: one thread reads, sends and removes. The first sending of an account's records follows
-their order, whatever fails. Nothing unconfirmed is sent (see `producers.outbox`). A record that
+their order, whatever fails. Nothing unconfirmed is sent, and what is about to be is written down as
+offered, so that nobody gives it another number meanwhile (see `producers.outbox`). A record that
 the broker refuses stays and holds up its own account alone: others go on, the account's first
 record is tried again by itself at growing intervals, and `problems()` says what is wrong. A record
 is sent twice only where its acknowledgement was lost: same number, same bytes, which the router
@@ -19,6 +20,8 @@ from typing import Self
 import structlog
 
 from producers.account import Pending
+from producers.acknowledged import AcknowledgedRows
+from producers.move_watch import MoveWatch
 from producers.outbox import Outbox
 from producers.problem import Backoff, Problem, ProblemBoard
 from producers.stream import BrokerAwayError, Stream
@@ -33,8 +36,6 @@ _MAX_IN_FLIGHT = 20_000
 _MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024
 _READ_RECORDS = 1000
 _READ_BYTES = 8 * 1024 * 1024
-_REMOVE_RECORDS = 2000
-_REMOVE_AFTER_S = 0.02
 _SHORTEST_WAIT_S = 0.001
 _LONGEST_WAIT_S = 0.05
 _IDLE_WAIT_S = 0.25
@@ -62,10 +63,13 @@ class Sender:
         clock: Clock,
         *,
         reconcile: Callable[[Callable[[], bool]], object] | None = None,
+        readdress: Callable[[], object] | None = None,
     ) -> None:
         """`reconcile` runs in the sender's thread before the first record is sent, again until it
         succeeds: `producers.reconcile` finds out there whether the file is a restored one. It is
         given a question, whether the sender is to stop; then it ends soon, by any error.
+        `readdress` runs there once a second, before records are read: `producers.addressing` moves
+        what waits for a topic that is no more its bureau's.
         """
         self._outbox = outbox
         self._kafka = kafka
@@ -82,9 +86,8 @@ class Sender:
         self._suspects: dict[int, _Suspect] = {}
         self._gate = TopicGate(self._board)
         self._cursor = 0
-        self._acked: set[int] = set()
-        self._remove_due_s = 0.0
-        self._remove_backoff = Backoff()
+        self._acked = AcknowledgedRows(outbox, self._board, clock)
+        self._watch = MoveWatch(outbox, self._board, readdress)
         self._read_backoff = Backoff()
 
     def __enter__(self) -> Self:
@@ -216,7 +219,7 @@ class Sender:
     def _step(self) -> bool:
         """One round; True if anything moved."""
         moved = self._harvest()
-        moved = self._remove() or moved
+        moved = self._acked.remove(at_once=not self._main) or moved
         moved = self._start_probe() or moved
         return self._fill() or moved
 
@@ -228,9 +231,7 @@ class Sender:
             if stream is not None:
                 stream.abandon()
                 self._take_acked(stream)
-        self._remove_due_s = 0.0
-        self._remove_backoff = Backoff()
-        self._remove()
+        self._acked.remove_at_last()
 
     # -- what became of records -----------------------------------------------------------------
 
@@ -260,10 +261,8 @@ class Sender:
     def _take_acked(self, stream: Stream) -> bool:
         if not stream.acked:
             return False
-        if not self._acked:
-            self._remove_due_s = self._clock.monotonic_s() + _REMOVE_AFTER_S
         self._acknowledged += len(stream.acked)
-        self._acked.update(stream.acked)
+        self._acked.add(stream.acked)
         stream.acked.clear()
         return True
 
@@ -292,16 +291,18 @@ class Sender:
         ]
         if not due or self._probe is not None:
             return False
-        self._remove(at_once=True)
+        self._acked.remove(at_once=True)
         if self._acked:  # else the first record read might be one that is through
             return False
+        moves = self._outbox.moves
         first = self._first_of(due[0])
         if first is None:
             self._release(due[0])
             return True
-        stream = Stream(self._kafka)
-        self._probe = due[0], stream
-        stream.send(first)
+        if self._outbox.offer([first], moves):
+            stream = Stream(self._kafka)
+            self._probe = due[0], stream
+            stream.send(first)
         return True
 
     def _probe_failed(self, account_row: int, stream: Stream) -> None:
@@ -350,50 +351,30 @@ class Sender:
         room = min(_READ_RECORDS, _MAX_IN_FLIGHT - len(main))
         if room <= 0 or main.in_flight_bytes >= _MAX_IN_FLIGHT_BYTES:
             return False
+        if self._watch.moved(now_s):
+            self._gate.forget()
+            self._cursor = 0
         records = self._outbox.read(
             self._cursor,
             max_records=room,
             max_bytes=_READ_BYTES,
             without=self._suspects.keys() | self._gate.held.keys(),
         )
+        admitted: dict[int, Pending] = {}
+        passed: list[int] = []
         for record in records:
             if record.row not in main and record.row not in self._acked:
                 try:
-                    admitted = self._gate.admits(record, main, now_s)
+                    if self._gate.admits(record, main, now_s):
+                        admitted[record.row] = record
                 except BrokerAwayError as error:
                     self._board.note("broker", "broker-away", str(error))
-                    return False
-                if admitted and not main.send(record):
-                    return False
-            self._cursor = record.row
-        return bool(records)
-
-    # -- removing -------------------------------------------------------------------------------
-
-    def _remove(self, *, at_once: bool = False) -> bool:
-        now_s = self._clock.monotonic_s()
-        early = len(self._acked) < _REMOVE_RECORDS and now_s < self._remove_due_s
-        waits_for_more = early and not at_once and self._main is not None and len(self._main) > 0
-        if not self._acked or waits_for_more or not self._remove_backoff.due(now_s):
-            return False
-        try:
-            self._outbox.remove(_ranges(sorted(self._acked)))
-        except RetryableError as error:
-            self._remove_backoff.failed(now_s)
-            self._board.note("outbox", error.code, str(error))
-            return False
-        self._acked.clear()
-        self._remove_backoff = Backoff()
-        self._board.clear("outbox")
-        return True
-
-
-def _ranges(rows: list[int]) -> list[tuple[int, int]]:
-    """Ascending rows as ranges, both ends included."""
-    ranges: list[tuple[int, int]] = []
-    for row in rows:
-        if ranges and ranges[-1][1] == row - 1:
-            ranges[-1] = ranges[-1][0], row
-        else:
-            ranges.append((row, row))
-    return ranges
+                    break
+            passed.append(record.row)
+        if not self._outbox.offer(list(admitted.values()), self._watch.count):
+            return True
+        for row in passed:
+            if row in admitted and not main.send(admitted[row]):
+                return False
+            self._cursor = row
+        return bool(records) and len(passed) == len(records)

@@ -19,7 +19,7 @@ from schemas.errors import ConfigurationError, LiaisonError, RetryableError
 
 __all__ = ["FileLock", "connect", "connect_read_only", "storage_error", "transaction"]
 
-_FORMAT = 1
+_FORMAT = 2
 _BUSY_TIMEOUT_S = 10.0
 _CACHE_KIB = 16 * 1024
 _CHECKPOINT_PAGES = 4000
@@ -33,6 +33,8 @@ CREATE TABLE accounts (
     next_sequence INTEGER NOT NULL,
     unconfirmed_from INTEGER,
     current INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    offered INTEGER NOT NULL,
     UNIQUE (bureau, system, lane, epoch)
 );
 CREATE UNIQUE INDEX one_current_epoch ON accounts (bureau, system, lane) WHERE current;
@@ -54,6 +56,12 @@ CREATE TABLE receipts (
     sequence INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL
 );
+CREATE TABLE kept_receipts (
+    event_key BLOB PRIMARY KEY,
+    digest BLOB NOT NULL,
+    account INTEGER NOT NULL,
+    sequence INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 

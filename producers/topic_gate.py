@@ -56,6 +56,13 @@ class TopicGate:
                 self.held = {row: held for row, held in self.held.items() if held != topic}
         return len(self.held) != before
 
+    def forget(self) -> None:
+        """Records were moved, perhaps to other topics: what was closed is asked for once more."""
+        for topic in self._closed:
+            self._board.clear(f"topic {topic}")
+        self._closed.clear()
+        self.held.clear()
+
     def _ask(self, topic: str, stream: Stream, now_s: float) -> bool:
         error = stream.topic_error(topic, _TIMEOUT_S)
         if error is None:

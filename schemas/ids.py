@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import uuid
 
-__all__ = ["derived_id", "strike_hash", "uuid7"]
+__all__ = ["derived_id", "is_derived", "strike_hash", "uuid7"]
 
 _RANDOM_BITS = 74
 
@@ -27,6 +27,11 @@ def derived_id(source: str, key: str, version: str) -> uuid.UUID:
     value = int.from_bytes(digest[:16], "big")
     value = value & ~(0xF << 76) | 8 << 76
     return uuid.UUID(int=value & ~(0x3 << 62) | 2 << 62)
+
+
+def is_derived(event_id: uuid.UUID) -> bool:
+    """Whether it is an id as :func:`derived_id` makes them: the same event has it for ever."""
+    return event_id.version == 8
 
 
 def strike_hash(bureau: str, event_id: str) -> str:

@@ -96,6 +96,10 @@ class Reference:
         """
         return self._lookup.region_of(bureau, on_ms)
 
+    def has_belonged(self, bureau: str, region: str, until_ms: int) -> bool:
+        """Whether a publisher is or was of a region in a period that began by then."""
+        return self._lookup.has_belonged(bureau, region, until_ms)
+
     def members_of(self, region: str, on_ms: int) -> frozenset[str]:
         """Codes of the members of a region with a desk at a time."""
         return self._lookup.members_of(region, on_ms)

@@ -80,6 +80,14 @@ class RegionLookup:
             return region
         return self._dated(bureau, on_ms)
 
+    def has_belonged(self, bureau: str, region: str, until_ms: int) -> bool:
+        """Whether a publisher is or was of a region in a period that began by then."""
+        found = self._changing.get(bureau)
+        if found is None:
+            return self._always.get(bureau) == region
+        day = _day(until_ms)
+        return any(start <= day and was == region for start, was in zip(*found, strict=True))
+
     def _dated(self, bureau: str, on_ms: int) -> str:
         found = self._changing.get(bureau)
         if found is None:

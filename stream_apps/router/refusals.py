@@ -58,8 +58,8 @@ BUREAU_NOT_KEY = _rejected(
 )
 WRONG_REGION = _rejected(
     "wrong-region",
-    "The topic's region is not the bureau's region.",
-    "Publish to the topic that the reason names.",
+    "The topic's region is not the bureau's region, and never was.",
+    "Publish to the topic that the reason names, in a new epoch.",
 )
 WRONG_PARTITION = _rejected(
     "wrong-partition",

@@ -179,7 +179,7 @@ class Router:
         outputs, fact = self._delivery.deliver(read, decision, record)
         self._booking.accept(entry)
         self._out += outputs
-        region = entry.place[0]
+        region = decision.region  # not the topic's: what was under way while the bureau changed it
         if fact is not None:
             self._facts[region].append(fact)
         else:

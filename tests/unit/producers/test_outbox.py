@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers import AccountCount, Outbox, Receipt, read_accounts
-from producers.account import Account, LaneKey, Pending, receipt_key
+from producers.account import Account, Draft, LaneKey, Pending, receipt_key
 from producers.epochs import Retired
 from producers.numbering import Known, number
-from producers.outbox import RECEIPTS_KEPT_MS
+from producers.receipt_index import RECEIPTS_KEPT_MS
 from schemas.clock import ManualClock
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
+from schemas.ids import uuid7
 from tests.unit.producers.bureau_side import draft, open_outbox
 
 LANE = LaneKey("FR", "main", "message")
@@ -108,17 +110,38 @@ def test_an_id_is_one_event_of_one_bureau(tmp_path: Path) -> None:
 def test_a_receipt_is_forgotten_after_its_time_but_not_while_its_record_waits(
     tmp_path: Path,
 ) -> None:
+    def new(number: int, content: str = "") -> Draft:
+        return draft(number, content=content)._replace(event_id=uuid7(number, 0))
+
     clock = ManualClock()
     with open_outbox(tmp_path / "o", clock=clock) as outbox:
-        outbox.accept([draft(1)])
+        outbox.accept([new(1)])
         clock.advance(RECEIPTS_KEPT_MS / 1000 + 61)
-        outbox.accept([draft(2)])
-        assert numbers(outbox.accept([draft(1)])) == [1]
+        outbox.accept([new(2)])
+        assert numbers(outbox.accept([new(1)])) == [1]
         outbox.remove([(1, 1)])
         clock.advance(61)
-        outbox.accept([draft(3)])
-        assert numbers(outbox.accept([draft(1, content="a new life")])) == [4]
-        assert numbers(outbox.accept([draft(2)])) == [2]
+        outbox.accept([new(3)])
+        assert numbers(outbox.accept([new(1, "a new life")])) == [4]
+        assert numbers(outbox.accept([new(2)])) == [2]
+
+
+def test_the_receipt_of_a_derived_id_is_never_forgotten(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with open_outbox(tmp_path / "o", clock=clock) as outbox:
+        outbox.confirm()
+        first = outbox.accept([draft(n) for n in range(1, 4)])
+        outbox.remove([(1, 3)])
+        for year in range(1, 4):
+            clock.advance(366 * 86_400)
+            outbox.accept([draft(10 * year)])
+            assert outbox.accept([draft(n) for n in range(1, 4)]) == first
+        with pytest.raises(PermanentError) as caught:
+            outbox.accept([draft(2, content="changed")])
+        assert caught.value.code == "event-id-reused"
+    with open_outbox(tmp_path / "o", clock=clock) as outbox:
+        assert outbox.accept([draft(2)]) == [first[1]]
+        assert outbox.pending() == 3
 
 
 def test_an_error_while_encoding_leaves_no_gap(tmp_path: Path) -> None:
@@ -311,6 +334,107 @@ def test_what_was_sent_of_a_retired_account_leaves_no_gap_in_the_next(tmp_path: 
         assert new.next_sequence == 2
 
 
+def restamped(value: bytes, epoch: int, sequence: int) -> bytes:
+    assert value
+    return f"{epoch}/{sequence}".encode()
+
+
+def to(topic: str) -> Callable[[LaneKey], str]:
+    return lambda _lane: topic
+
+
+def where(outbox: Outbox) -> list[tuple[str, int, int]]:
+    """Topic, account row and number of what waits, in its order."""
+    return [(r.topic, r.account.row, r.sequence) for r in waiting(outbox)]
+
+
+def test_a_lane_goes_on_in_a_new_epoch_when_its_topic_changes(tmp_path: Path) -> None:
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.confirm()
+        old, other = outbox.accept([draft(1), draft(2, bureau="DE")])
+        new = outbox.accept([draft(3, topic="intel.mena"), draft(4, topic="intel.mena")])
+        assert numbers(new) == [1, 2]
+        assert {receipt.epoch for receipt in new}.isdisjoint({old.epoch, other.epoch})
+        assert numbers(outbox.accept([draft(5, bureau="DE")])) == [2]
+    with open_outbox(tmp_path / "o") as outbox:
+        assert numbers(outbox.accept([draft(6, topic="intel.mena")])) == [3]
+        back, again = outbox.accept([draft(7), draft(8, topic="intel.mena")])
+        assert len({back.epoch, again.epoch, old.epoch, new[0].epoch}) == 4
+
+
+def test_what_waits_for_the_old_topic_is_moved_unless_a_producer_was_given_it(
+    tmp_path: Path,
+) -> None:
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.confirm()
+        outbox.accept([draft(n) for n in range(1, 6)])
+        assert outbox.offer(waiting(outbox)[:2], outbox.moves)
+        outbox.remove([(1, 1)])
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(n, topic="intel.mena") for n in (6, 7)])
+        assert outbox.readdress(to("intel.mena"), restamped) == [], "before anyone confirmed"
+        outbox.confirm()
+        read, moves = waiting(outbox), outbox.moves
+        (begun,) = outbox.readdress(to("intel.mena"), restamped)
+        assert where(outbox) == [
+            ("intel.europe", 1, 2),
+            *(("intel.mena", begun.row, number) for number in range(1, 6)),
+        ]
+        assert [record.event_id for record in waiting(outbox)] == [r.event_id for r in read]
+        assert waiting(outbox)[5].value == f"{begun.epoch}/5".encode()
+        assert not outbox.offer(read, moves), "they have other numbers now"
+        receipts = outbox.accept([draft(2), draft(3), draft(7), draft(8, topic="intel.mena")])
+        assert numbers(receipts) == [2, 1, 5, 6]
+        assert outbox.readdress(to("intel.mena"), restamped) == []
+        assert [(c.last_sequence, c.pending) for c in outbox.sent_counts()] == [
+            (2, 1), (0, 0), (6, 6),
+        ]  # fmt: skip
+
+
+def test_a_move_that_fails_moves_nothing(tmp_path: Path) -> None:
+    def fails_at_the_third(value: bytes, epoch: int, sequence: int) -> bytes:
+        if sequence == 3:
+            raise ConfigurationError("no such schema")
+        return restamped(value, epoch, sequence)
+
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.confirm()
+        outbox.accept([draft(n) for n in range(5)])
+        before, moves = where(outbox), outbox.moves
+        with pytest.raises(ConfigurationError):
+            outbox.readdress(to("intel.mena"), fails_at_the_third)
+        assert (where(outbox), outbox.moves) == (before, moves)
+        assert numbers(outbox.accept([draft(5)])) == [6]
+
+
+def test_what_the_router_has_booked_was_sent_whatever_the_file_knows(tmp_path: Path) -> None:
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(n) for n in range(1, 5)])
+        (account,) = outbox.accounts()
+        outbox.confirm({account.row: 3})
+        outbox.readdress(to("intel.mena"), restamped)
+        assert [topic for topic, *_ in where(outbox)] == ["intel.europe"] * 3 + ["intel.mena"]
+
+
+def test_a_restored_file_whose_bureau_changed_region_moves_all_that_it_numbered_since(
+    tmp_path: Path,
+) -> None:
+    path, backup = tmp_path / "o", tmp_path / "backup"
+    with open_outbox(path) as outbox:
+        outbox.accept([draft(1), draft(2)])
+    shutil.copy(path, backup)
+    with open_outbox(backup) as outbox:
+        outbox.accept([draft(3)])
+        outbox.accept([draft(4, topic="intel.mena")])
+        begun = outbox.begin_new_epoch(LANE, restamped)
+        outbox.confirm()
+        outbox.readdress(to("intel.mena"), restamped)
+        assert where(outbox) == [
+            ("intel.europe", 1, 1), ("intel.europe", 1, 2),
+            ("intel.mena", begun.row, 1), ("intel.mena", begun.row, 2),
+        ]  # fmt: skip
+
+
 events = st.tuples(st.integers(0, 12), st.sampled_from(["FR", "DE"]), st.sampled_from("ab"))
 
 
@@ -343,7 +467,9 @@ def test_numbers_have_no_gap_and_no_repeat_whatever_is_handed_in(
                 [receipt_key(item.lane.bureau, item.event_id) for item in drafts],
                 known,
                 accounts,
-                lambda lane, ordinal: Account(ordinal, lane, 1000 + ordinal, 1, None, True),
+                lambda lane, topic, ordinal: Account(
+                    ordinal, lane, 1000 + ordinal, 1, None, True, topic
+                ),
                 (),
                 0,
             )

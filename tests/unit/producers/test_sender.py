@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from producers import Outbox, Sender
 from producers.account import Pending
+from producers.acknowledged import ranges_of
 from producers.problem import Backoff, ProblemBoard
-from producers.sender import _ranges
 from schemas.clock import Deadline, ManualClock, SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError, LiaisonError, RetryableError
@@ -25,7 +25,7 @@ CLOCK = SystemClock()
 
 @given(st.sets(st.integers(1, 60)))
 def test_ranges_hold_exactly_the_rows(rows: set[int]) -> None:
-    ranges = _ranges(sorted(rows))
+    ranges = ranges_of(sorted(rows))
     held = [row for first, last in ranges for row in range(first, last + 1)]
     assert held == sorted(rows)
     assert all(a[1] + 1 < b[0] for a, b in zip(ranges, ranges[1:], strict=False))

@@ -33,8 +33,8 @@ CLOCK = ManualClock(wall_ms=1_780_000_000_000)
 class Box:
     """A real outbox of XP; `left` events are taken, then the process is cut off."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self.publisher = publisher(outbox, bureau="XP", system="un-list", clock=CLOCK)
+    def __init__(self, outbox: Outbox, clock: ManualClock = CLOCK) -> None:
+        self.publisher = publisher(outbox, bureau="XP", system="un-list", clock=clock)
         self.order: list[Event] = []
         self.left: int | None = None
 
@@ -287,6 +287,21 @@ def test_a_lost_state_is_refused_with_its_remedy(tmp_path: Path, box: Box) -> No
         assert import_list(changed, state, box, clock=CLOCK).new == 3  # --state-lost
         import_list(changed, state, box, clock=CLOCK, handed_over=box.numbers())
     assert box.numbers() == 4  # what is unchanged keeps its notice
+
+
+def test_what_is_unchanged_keeps_its_notice_also_after_a_year(tmp_path: Path) -> None:
+    clock = ManualClock(wall_ms=CLOCK.now_ms())
+    changed = newer(tmp_path, text().replace("Invented office", "Other office"))
+    with open_outbox(tmp_path / "outbox.sqlite", clock=clock) as outbox:
+        box = Box(outbox, clock)
+        run(SAMPLE, tmp_path, box)
+        outbox.remove([(1, 3)])  # the broker has them
+        clock.advance(365 * 86_400)
+        run(changed, tmp_path, box)
+        (tmp_path / "un-list.sqlite").unlink()
+        with ImportState(tmp_path / "un-list.sqlite") as state:
+            assert import_list(SAMPLE, state, box, clock=clock).new == 3  # --state-lost
+        assert box.numbers() == 4
 
 
 def test_a_larger_share_may_be_recalled_if_it_is_allowed(tmp_path: Path, box: Box) -> None:

@@ -84,6 +84,13 @@ def test_a_member_may_change_region_without_rewriting_history(edited: Edit) -> N
     change_ms = 1_157_068_800_000  # 2006-09-01T00:00:00Z
     assert ref.region_of("IL", change_ms - 1) == "asia-pacific"
     assert ref.region_of("IL", change_ms) == "europe"
+    assert ref.has_belonged("IL", "asia-pacific", change_ms)
+    assert ref.has_belonged("IL", "europe", change_ms)
+    assert not ref.has_belonged("IL", "europe", change_ms - 1)
+    assert not ref.has_belonged("IL", "mena", change_ms)
+    assert ref.has_belonged("FR", "europe", change_ms)
+    assert not ref.has_belonged("FR", "mena", change_ms)
+    assert not ref.has_belonged("KP", "asia-pacific", change_ms)
     assert "IL" in ref.members_of("asia-pacific", change_ms - 1)
     assert "IL" not in ref.members_of("asia-pacific", change_ms)
     assert "IL" in ref.members_of("europe", change_ms)
