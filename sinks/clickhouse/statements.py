@@ -306,4 +306,4 @@ def _in_block(position: BlockPosition) -> str:
 
 
 def _uuids(ids: Iterable[str]) -> str:
-    return ", ".join(f"toUUID({literal(identifier)})" for identifier in sorted(set(ids)))
+    return ", ".join(literal(identifier) for identifier in sorted(set(ids)))
