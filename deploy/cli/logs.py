@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LogLevel", "configure_logs"]
 
+_TELL_TWICE = ("clickhouse_connect", "liaison.kafka", "urllib3.connectionpool")
+"""Clients whose every warning comes again in the error that we raise, with what to do."""
+
 
 class LogLevel(StrEnum):
     """From which urgency on a line is written."""
@@ -68,6 +71,8 @@ def configure_logs(level: str = LogLevel.INFO) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=cast(TextIO, stderr), level=logging.WARNING, format="%(message)s")
+    for name in _TELL_TWICE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _steering_nothing(
