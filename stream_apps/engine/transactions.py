@@ -20,6 +20,7 @@ from schemas.clock import Clock, Deadline
 from schemas.connections import KafkaConnection
 from schemas.errors import FencedError, RetryableError
 from stream_apps.engine.errors import classify, is_unwritable, must_abort
+from stream_apps.engine.offsets import send_offsets
 from stream_apps.engine.records import Produced
 
 __all__ = ["Transactions"]
@@ -27,7 +28,8 @@ __all__ = ["Transactions"]
 log = structlog.get_logger(__name__)
 
 _POLL_S = 0.1
-_ABORT_STEP_S = 1.0
+_STEP_S = 1.0
+"""While librdkafka is in a call, no handler of a signal runs: long calls are made in steps."""
 _FLUSHED_WITHIN = 0.8
 """Of the time-out; the rest is for the commit, or the abort."""
 _MAX_QUEUED_KIB = 64 * 1024
@@ -77,7 +79,7 @@ class Transactions:
         deadline = Deadline.after(self._clock, self._commit_timeout_s * 2)
         while True:
             try:
-                self._producer.init_transactions(self._commit_timeout_s)
+                self._producer.init_transactions(_STEP_S)
             except KafkaException as error:
                 failure = classify(error, "initialising transactions")
                 if not isinstance(failure, RetryableError) or deadline.expired():
@@ -101,7 +103,7 @@ class Transactions:
         producer.begin_transaction()
         for output in outputs:
             self._produce(output, until)
-        producer.send_offsets_to_transaction(list(offsets), group, self._commit_timeout_s)
+        send_offsets(producer, offsets, group, max(_STEP_S, round(until.remaining(), 1)))
         while producer.flush(_POLL_S):
             if self.unwritable is not None:  # a commit would wait for what is behind it
                 raise KafkaException(self.unwritable)
@@ -144,7 +146,7 @@ class Transactions:
         deadline = Deadline.after(self._clock, self._commit_timeout_s)
         while True:
             try:
-                self._producer.commit_transaction(max(1.0, deadline.remaining()))
+                self._producer.commit_transaction(_STEP_S)
             except KafkaException as error:
                 if must_abort(error):
                     raise
@@ -178,7 +180,7 @@ class Transactions:
         deadline = Deadline.after(self._clock, self._commit_timeout_s)
         while True:
             try:
-                self._producer.abort_transaction(_ABORT_STEP_S)
+                self._producer.abort_transaction(_STEP_S)
             except KafkaException as error:
                 again = classify(error, "aborting")
                 if not isinstance(again, RetryableError) or deadline.expired():
