@@ -1,46 +1,55 @@
 """The bureaus' side as a process that may be killed: `python -m tests.faults.bureaus …`.
 
-The same seed gives the same events. How far it came is written after each batch that the outbox
-accepted; a successor hands the last batch over again, which the outbox knows. It ends when the
-file `bureaus.stop` lies beside the progress and everything is acknowledged, and then writes
-`bureaus.done`.
+Each life of the process has a seed of its own, so that a late one need not make all events of those
+before it again. How far a life came is written after each batch that the outbox accepted; its
+successor first hands over the batch in which it may have died, which the outbox knows as far as it
+came. It ends when the file `bureaus.stop` lies beside the progress and everything is acknowledged,
+and then writes `bureaus.done`.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
 from deploy.cli.session import Session
+from deploy.files import replace_file
+from deploy.handover import Handover as Outgoing
 from deploy.handover import open_handover, outbox_file
 from producers.simulator import Handover, Mix, Simulator
 from schemas.reference import Reference
 
-__all__ = ["ask_to_stop", "events", "is_done", "now", "progress"]
+__all__ = ["accepted", "ask_to_stop", "events", "is_done", "now", "progress"]
 
-_BATCH = 20
+_BATCH = 10
 _SEARCHES_A_MESSAGE = 2
 _PROGRESS, _STOP, _DONE = "bureaus.progress", "bureaus.stop", "bureaus.done"
 
 
-def events(seed: int, start: datetime) -> Iterator[Handover]:
-    """What the bureaus hand over, without end in practice."""
+def events(seed: int, life: int, start: datetime) -> Iterator[Handover]:
+    """What the bureaus hand over in a life, without end in practice."""
     messages = 1_000_000
     mix = Mix.of("year", messages, searches=messages * _SEARCHES_A_MESSAGE, span=timedelta(days=1))
-    for item in Simulator(Reference.load(), seed, start, mix):
+    for item in Simulator(Reference.load(), seed * 10_000 + life, start, mix):
         if isinstance(item, Handover):
             yield item
 
 
-def progress(folder: Path) -> int:
-    """How many events the outbox has accepted for certain."""
+def progress(folder: Path) -> list[int]:
+    """How many events of each life the outbox has accepted for certain."""
     path = folder / _PROGRESS
-    return int(path.read_text()) if path.exists() else 0
+    return [int(count) for count in json.loads(path.read_text())] if path.exists() else []
+
+
+def accepted(folder: Path, seed: int, start: datetime) -> Iterator[Handover]:
+    """Everything that was handed over."""
+    for life, count in enumerate(progress(folder)):
+        yield from islice(events(seed, life, start), count)
 
 
 def ask_to_stop(folder: Path) -> None:
@@ -53,27 +62,36 @@ def is_done(folder: Path) -> bool:
 
 def main() -> None:
     folder, seed, start, rate = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+    began = datetime.fromisoformat(start)
     session = Session(data_dir=folder)
-    done = progress(folder)
-    rest = islice(events(seed, datetime.fromisoformat(start)), done, None)
+    lives = progress(folder)
     path = outbox_file(session.outbox_folder, "faults")
-    with open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as handover:
-        began, handed = time.monotonic(), 0
+    with open_handover(path, session.connections.kafka, session.outbox_schema_ids()) as outgoing:
+        if lives:
+            last = events(seed, len(lives) - 1, began)
+            lives[-1] += _hand_over(outgoing, islice(last, lives[-1], lives[-1] + _BATCH))
+            _write(folder, lives)
+        lives.append(0)
+        mine = events(seed, len(lives) - 1, began)
+        begun_s = time.monotonic()
         while not (folder / _STOP).exists():
-            for item in islice(rest, _BATCH):
-                handover.publisher(item.bureau, item.system).publish(item.event)
-                handed += 1
-            _write(folder / _PROGRESS, str(done + handed))
-            time.sleep(max(0.0, began + handed / rate - time.monotonic()))
-        handover.finish(600)
+            lives[-1] += _hand_over(outgoing, islice(mine, _BATCH))
+            _write(folder, lives)
+            time.sleep(max(0.0, begun_s + lives[-1] / rate - time.monotonic()))
+        outgoing.finish(600)
     (folder / _DONE).touch()
 
 
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing, whenever the process dies."""
-    beside = path.with_suffix(".new")
-    beside.write_text(text)
-    os.replace(beside, path)
+def _hand_over(outgoing: Outgoing, items: Iterable[Handover]) -> int:
+    handed = 0
+    for item in items:
+        outgoing.publisher(item.bureau, item.system).publish(item.event)
+        handed += 1
+    return handed
+
+
+def _write(folder: Path, lives: list[int]) -> None:
+    replace_file(folder / _PROGRESS, json.dumps(lives).encode(), mode=0o644)
 
 
 def now() -> datetime:

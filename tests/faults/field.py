@@ -1,252 +1,238 @@
-"""The whole product under faults: its own supervisor, two routers, two loaders, bureaus that die.
+"""The whole product under faults: its own supervisor, two routers, two loaders, bureaus, a desk.
 
-Servers and one worker of each kind are the children of the product's own supervisor, so what
-stays down after a fault stays down here too. The second router and loader, and the bureaus, are
-processes of the field, started again at once when they end.
+Servers and one worker of each kind are the children of the product's own supervisor, so what stays
+down after a fault stays down here too. The second router and loader, the bureaus and the desk are
+processes of the field, started again at once when they end. Each of them all reaches its servers by
+gates of its own, with the settings that name servers outside: as production does.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from deploy.cli.session import Session
-from deploy.handover import Handover, open_handover, outbox_file
+from deploy.connections import Connections
+from deploy.embedded import Child
 from deploy.running import WORKERS, RunningStack, worker_arguments
 from deploy.settings import Settings
 from deploy.verify.settle import unsettled
 from schemas.clock import SystemClock
-from schemas.models import Arrest
-from schemas.registry import SchemaIds
-from tests.faults import bureaus
+from tests.faults import bureaus, desk
 from tests.faults.expectation import Account, Geography
-from tests.faults.faults import Fault
+from tests.faults.faults import KINDS
 from tests.faults.found import Found, find
+from tests.faults.gates import Gate, Gates, open_gates
+from tests.faults.processes import Again
+from tests.faults.progress import Lookout
 from tests.faults.verifier import Verdict, compare
 
-__all__ = ["Field", "Recovery", "open_field"]
+__all__ = ["DESK_REGION", "Field", "open_field"]
 
-_PROJECT = Path(__file__).parents[2]
-_RECOVERS_WITHIN_S = 180.0
+DESK_REGION = "europe"
 _SETTLES_WITHIN_S = 300.0
-_PROBE = ("AD", "faults-probe")
+_SERVERS = ("kafka", "registry", "clickhouse")
+_SECOND = {"router-message 1": ("--worker", "1"), "loader 1": ()}
 
 
-@dataclass(frozen=True)
-class Recovery:
-    """A fault, and how long until an event handed over after it stood in SQL (seconds)."""
+class _GatedStack(RunningStack):
+    """The stack, with a way of its own to each server for each worker."""
 
-    fault: Fault
-    seconds: float
+    def __init__(self, settings: Settings, gates: Gates, tell: Callable[[str], None]) -> None:
+        super().__init__(settings, tell=tell)
+        self._gates = gates
+        self._gate_of: dict[tuple[str, str], Gate] = {}
 
+    def gate(self, name: str, server: str) -> Gate:
+        """The way of one worker to one server."""
+        if (name, server) not in self._gate_of:
+            self._gate_of[name, server] = self._gates.before(
+                _ports(self.connections)[server], kafka=server == "kafka"
+            )
+        return self._gate_of[name, server]
 
-class _Again:
-    """A process that is started again whenever it ends."""
+    def environment(self, name: str) -> dict[str, str]:
+        """Settings of servers outside, which are these gates."""
+        at = self.connections
+        ports = {server: self.gate(name, server).port for server in _SERVERS}
+        registry = urlsplit(at.registry.url)._replace(netloc=f"127.0.0.1:{ports['registry']}")
+        found = {
+            "LIAISON_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['kafka']}",
+            "LIAISON_KAFKA__REPLICATION_FACTOR": "1",
+            "LIAISON_REGISTRY__URL": registry.geturl(),
+        }
+        if name.startswith("loader"):
+            login = at.clickhouse_as("loader")
+            found |= {
+                "LIAISON_CLICKHOUSE__URL": f"http://127.0.0.1:{ports['clickhouse']}",
+                "LIAISON_CLICKHOUSE__USERNAME": login.username,
+                "LIAISON_CLICKHOUSE__PASSWORD": login.password,
+            }
+        return found
 
-    def __init__(self, name: str, argv: list[str], log: Path) -> None:
-        self.name = name
-        self._argv = argv
-        self._log = log
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
-        self._thread.start()
-
-    @property
-    def pid(self) -> int | None:
-        process = self._process
-        return None if process is None or process.poll() is not None else process.pid
-
-    def stop(self) -> None:
-        self._stopping.set()
-        process = self._process
-        if process is not None:
-            process.terminate()
-        self._thread.join(60)
-
-    def _keep(self) -> None:
-        with self._log.open("ab") as log:
-            while not self._stopping.is_set():
-                self._process = subprocess.Popen(
-                    self._argv, cwd=_PROJECT, stdout=log, stderr=subprocess.STDOUT
-                )
-                while self._process.poll() is None:
-                    if self._stopping.wait(0.1):
-                        with contextlib.suppress(subprocess.TimeoutExpired):
-                            self._process.wait(30)
-                        self._process.kill()
-                self._stopping.wait(0.2)
+    def worker(self, name: str) -> Child:
+        child = super().worker(name)
+        return replace(child, env={**(child.env or {}), **self.environment(name)})
 
 
 class Field:
     """What a run does to the product and asks of it."""
 
     def __init__(
-        self,
-        running: RunningStack,
-        folder: Path,
-        *,
-        seed: int,
-        events_per_s: float,
+        self, running: _GatedStack, folder: Path, *, seed: int, events_per_s: float
     ) -> None:
-        self.running = running
+        self._running = running
         self._folder = folder
         self._seed = seed
         self._began = bureaus.now()
-        self._session = Session(data_dir=folder)
-        self._probes: list[Arrest] = []
-        self._bureaus = self._again(
-            "bureaus",
-            [
-                sys.executable, "-m", "tests.faults.bureaus", str(folder), str(seed),
-                self._began.isoformat(), str(events_per_s),
-            ],
+        self._again: dict[str, Again] = {}
+        for name, slot in _SECOND.items():
+            argv = worker_arguments(name.partition(" ")[0], data_dir=folder)[2:]
+            ready = ("--ready-file", str(self.ready_file(name)))
+            self._start(name, *argv, *slot, *ready, forever=True)
+        self._start(
+            "bureaus", "tests.faults.bureaus", str(folder), str(seed), self._began.isoformat(),
+            str(events_per_s),
         )  # fmt: skip
-        seconds = {"router-message": ["--worker", "second"], "loader": []}
-        self._seconds = [
-            self._again(f"{name} 1", [*worker_arguments(name, data_dir=folder), *slot])
-            for name, slot in seconds.items()
-        ]
+        self._start("desk", "tests.faults.desk", str(folder), DESK_REGION)
 
-    def targets(self) -> list[str]:
-        """Names of everything that runs now and may be hit."""
-        return [*self.running.pids(), self._bureaus.name, *(again.name for again in self._seconds)]
+    @property
+    def connections(self) -> Connections:
+        """The servers themselves, past all gates."""
+        return self._running.connections
 
-    def strike(self, fault: Fault) -> None:
-        """Do it to whoever runs under that name now; returns when nobody lies still any more."""
-        time.sleep(fault.after_s)
-        hit = [pid for pid in map(self.pid, (fault.target, fault.together_with)) if pid]
-        for number in fault.kind.signals[:1]:
-            self._send(hit, number)
-        time.sleep(fault.still_s)
-        for number in fault.kind.signals[1:]:
-            self._send(hit, number)
+    def pid(self, name: str) -> int | None:
+        """The process that runs under one of the names that may be hit; None if it is down."""
+        if name in self._again:
+            return self._again[name].pid
+        return self._running.pids().get(name)
 
-    def recover(self, fault: Fault) -> Recovery:
-        """Hand a probe over and wait until SQL has it.
+    def gates(self, name: str) -> list[Gate]:
+        """Its ways to servers that it goes through all the time."""
+        servers = ("kafka", "clickhouse") if name.startswith("loader") else ("kafka",)
+        return [self._running.gate(name, server) for server in servers]
 
-        Raises:
-            AssertionError: not within three minutes: something stays down.
-        """
-        began = time.monotonic()
-        probe = Arrest(category="fugitives", case_ref=f"after fault {fault.number}")
-        path = outbox_file(self._session.outbox_folder, "probe")
-        with open_handover(path, self._session.connections.kafka, self._ids()) as handover:
-            self._probe(handover, probe)
-            while not self._is_in_sql(probe):
-                spent = time.monotonic() - began
-                assert spent < _RECOVERS_WITHIN_S, (
-                    f"{fault.text()}: nothing comes through after {spent:.0f} s; "
-                    f"running: {self.running.pids()}"
-                )
-                time.sleep(0.1)
-        return Recovery(fault, time.monotonic() - began)
+    def registry_gate(self, name: str) -> Gate:
+        """Its way to the registry, which it asks when it starts."""
+        return self._running.gate(name, "registry")
 
-    def finish(self) -> tuple[Account, Found, Verdict]:
+    def clock_file(self, name: str) -> Path:
+        """What it holds is by how many seconds that process's clock is wrong."""
+        return self._folder / f"clock-{_file(name)}"
+
+    def ready_file(self, name: str) -> Path:
+        return self._folder / "ready" / _file(name)
+
+    def is_up(self, name: str, since: float) -> bool:
+        """Whether it runs, and if it is a worker, has taken up its work after that wall time."""
+        if self.pid(name) is None:
+            return False
+        if name not in WORKERS and name not in _SECOND:
+            return True
+        try:
+            return self.ready_file(name).stat().st_mtime >= since
+        except FileNotFoundError:
+            return False
+
+    def lookout(self) -> Lookout:
+        at = self.connections
+        return Lookout(self._folder, at.kafka, at.registry, at.clickhouse_as("operator"))
+
+    def down(self) -> list[str]:
+        """Who does not run or has not taken up its work; those who ended in order aside."""
+        ended = {"bureaus": bureaus.is_done(self._folder), "desk": desk.is_done(self._folder)}
+        return [name for name in KINDS if not ended.get(name) and not self.is_up(name, 0.0)]
+
+    def finish(
+        self, tell: Callable[[str], None] = lambda line: None
+    ) -> tuple[Account, Found, Verdict]:
         """End the traffic, wait until nothing is under way, and compare everything."""
-        bureaus.ask_to_stop(self._folder)
         deadline = time.monotonic() + _SETTLES_WITHIN_S
-        while not bureaus.is_done(self._folder):
-            assert time.monotonic() < deadline, "the bureaus could not hand everything over"
-            time.sleep(0.2)
-        account = self._account()
-        at = self._session.connections
+        tell("the traffic ends")
+        bureaus.ask_to_stop(self._folder)
+        _until(lambda: bureaus.is_done(self._folder), deadline, "the bureaus hand over everything")
+        at = self.connections
         client = at.clickhouse_as("operator").client()
         try:
             waiting = unsettled(at.kafka, client, SystemClock(), timeout_s=_SETTLES_WITHIN_S)
         finally:
             client.close()
         assert waiting is None, waiting
-        while True:  # receipts come within ten seconds
-            found = find(at.kafka, at.registry, at.clickhouse_as("operator"))
-            verdict = compare(account, found)
+        desk.ask_to_stop(self._folder)
+        _until(lambda: desk.is_done(self._folder), deadline, "the desk reads to the end")
+        tell("everything is settled and is compared now")
+        account = self._account()
+        while True:  # receipts come within ten seconds, and the surge detection is not waited for
+            found = find(
+                at.kafka, at.registry, at.clickhouse_as("operator"), desk.given(self._folder)
+            )
+            verdict = compare(account, found, DESK_REGION)
             wrong = verdict.all()
-            under_way = bool(wrong) and all("receipt" in text for text in wrong)
-            if not under_way or time.monotonic() > deadline:
+            under_way = all("receipt" in text or "surge" in text for text in wrong)
+            if not wrong or not under_way or time.monotonic() > deadline:
                 return account, found, verdict
             time.sleep(2)
 
     def stop(self) -> None:
-        for again in (*self._seconds, self._bureaus):
+        for again in self._again.values():
             again.stop()
 
     def _account(self) -> Account:
         account = Account(Geography(self._began.date()))
-        for _, item in zip(
-            range(bureaus.progress(self._folder)),
-            bureaus.events(self._seed, self._began),
-            strict=False,
-        ):
+        for item in bureaus.accepted(self._folder, self._seed, self._began):
             account.add(item.bureau, item.system, item.event)
-        for probe in self._probes:
-            account.add(*_PROBE, probe)
         return account
 
-    def _probe(self, handover: Handover, probe: Arrest) -> None:
-        handover.publisher(*_PROBE).publish(probe)
-        self._probes.append(probe)
-
-    def _is_in_sql(self, probe: Arrest) -> bool:
-        try:
-            client = self._session.connections.clickhouse_as("operator").client()
-        except Exception:  # the service is being started again
-            return False
-        try:
-            rows = client.query(
-                "SELECT count() FROM raw.facts WHERE event_id = {id:UUID}",
-                parameters={"id": str(probe.event_id)},
-            ).result_rows
-        except Exception:
-            return False
-        finally:
-            client.close()
-        return bool(rows[0][0])
-
-    def _ids(self) -> SchemaIds:
-        deadline = time.monotonic() + _RECOVERS_WITHIN_S
-        while True:
-            try:
-                return self._session.schema_ids()
-            except Exception:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-    def pid(self, name: str) -> int | None:
-        """The process that runs under one of the names that may be hit; None if it is down."""
-        for again in (*self._seconds, self._bureaus):
-            if again.name == name:
-                return again.pid
-        return self.running.pids().get(name)
-
-    def _send(self, pids: list[int], number: int) -> None:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def _again(self, name: str, argv: list[str]) -> _Again:
-        log = self._folder / "logs" / f"field-{name.replace(' ', '-')}.log"
-        log.parent.mkdir(exist_ok=True)
-        return _Again(name, argv, log)
+    def _start(self, name: str, module: str, *arguments: str, forever: bool = False) -> None:
+        self._again[name] = Again(
+            name,
+            [
+                sys.executable, "-m", "tests.faults.shifted", str(self.clock_file(name)), module,
+                *arguments,
+            ],
+            self._folder / "logs" / f"{_file(name)}.log",
+            self._running.environment(name),
+            forever=forever,
+        )  # fmt: skip
 
 
 @contextmanager
-def open_field(folder: Path, *, seed: int = 1, events_per_s: float = 100.0) -> Iterator[Field]:
+def open_field(
+    folder: Path,
+    *,
+    seed: int = 1,
+    events_per_s: float = 30.0,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Iterator[Field]:
     """The stack, every worker, and traffic that has begun."""
-    settings = Settings(data_dir=folder)
-    with RunningStack(settings, tell=lambda line: print(line, file=sys.stderr)) as running:
+    with ExitStack() as undo:
+        gates = undo.enter_context(open_gates())
+        running = _GatedStack(Settings(data_dir=folder), gates, tell)
+        undo.enter_context(running)
         running.provision()
         running.start_workers(tuple(WORKERS))
         field = Field(running, folder, seed=seed, events_per_s=events_per_s)
-        try:
-            yield field
-        finally:
-            field.stop()
+        undo.callback(field.stop)
+        yield field
+
+
+def _ports(at: Connections) -> Mapping[str, int]:
+    return {
+        "kafka": int(at.kafka.bootstrap_servers.rpartition(":")[2]),
+        "registry": urlsplit(at.registry.url).port or 0,
+        "clickhouse": at.clickhouse_as("operator").port,
+    }
+
+
+def _file(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _until(condition: Callable[[], bool], deadline: float, what: str) -> None:
+    while not condition():
+        assert time.monotonic() < deadline, f"it does not come to pass that {what}"
+        time.sleep(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.headers import headers_of
+from tests.faults.desk import Given
 from tests.faults.expectation import EventKey
 
 __all__ = ["Copy", "Found", "Ledger", "find"]
 
 _FRAME = 5
+_SURGE_TABLE = "liaison-surge-windows-changelog"
 _EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka names it so
 
 
@@ -59,6 +62,12 @@ class Found:
     searches: dict[str, int] = field(default_factory=dict)
     raw_by_kind: dict[str, int] = field(default_factory=dict)
     rollup_by_kind: dict[str, int] = field(default_factory=dict)
+    given: Given = field(default_factory=Given)
+    """What a desk's subscriber was given."""
+    surge_counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By region and category, all windows together, as the surge detection's table says."""
+    facts_for_surges: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The same, by the facts in SQL that are for every bureau of a region."""
 
 
 class _Avro:
@@ -81,11 +90,14 @@ class _Avro:
 
 
 def find(
-    kafka: KafkaConnection, registry: RegistryConnection, clickhouse: ClickHouseConnection
+    kafka: KafkaConnection,
+    registry: RegistryConnection,
+    clickhouse: ClickHouseConnection,
+    given: Given,
 ) -> Found:
     """Read everything to its present end."""
     decode = _Avro(registry)
-    found = Found()
+    found = Found(given=given)
     names = _topics(kafka)
     sent: dict[EventKey, bytes] = {}
     for message in _read(kafka, [n for n in names if n.startswith(("intel.", "search."))]):
@@ -103,8 +115,8 @@ def find(
         else:
             found.dead_by_others.append(f"{message.topic()} {message.offset()}: {stage} {code}")
     for prefix, into in (("ledger.", found.ledger), ("receipts.", found.receipts)):
-        for message in _read(kafka, [n for n in names if n.startswith(prefix)]):
-            account = decode(message.value() or b"")
+        for value in _last_by_key(kafka, [n for n in names if n.startswith(prefix)]):
+            account = decode(value)
             missing = account["missing"]
             if isinstance(missing, list):
                 missing = sum(item["last"] - item["first"] + 1 for item in missing)
@@ -113,8 +125,22 @@ def find(
                 account["high"], account["accepted"], account["rejected"],
                 account["quarantined"], missing,
             )  # fmt: skip
+    for value in _last_by_key(kafka, [_SURGE_TABLE]):
+        state = json.loads(value)
+        for window in state["windows"].values():
+            for category, count in window.items():
+                key_of = state["region"], category
+                found.surge_counts[key_of] = found.surge_counts.get(key_of, 0) + count
     _ask_clickhouse(clickhouse, found)
     return found
+
+
+def _last_by_key(kafka: KafkaConnection, topics: list[str]) -> Iterable[bytes]:
+    """What a compacted topic says now."""
+    last: dict[tuple[str | None, Any], bytes] = {}
+    for message in _read(kafka, topics):
+        last[message.topic(), message.key()] = message.value() or b""
+    return [value for value in last.values() if value]
 
 
 def _read_desks(
@@ -205,5 +231,12 @@ def _ask_clickhouse(clickhouse: ClickHouseConnection, found: Found) -> None:
                 f"SELECT kind, sum({sign}events) FROM {table} GROUP BY kind"
             ).result_rows:
                 into[kind] = int(n)
+        for region, category, n in client.query(
+            "SELECT region, arrayJoin(arrayDistinct(if(empty(categories), [category], categories)))"
+            " AS filed, sum(events) FROM raw.facts WHERE sign = 1 AND NOT test "
+            "AND restricted = 'none' AND kind NOT IN ('search', 'recall') AND region != 'global' "
+            "GROUP BY region, filed"
+        ).result_rows:
+            found.facts_for_surges[region, category] = int(n)
     finally:
         client.close()

@@ -18,6 +18,7 @@ from tests.faults.verifier import Verdict, compare
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CASES = ("FR", "cases", "message", 7)
 SEARCHES = ("FR", "cases", "search", 7)
+DESK = "americas"
 
 
 def the_events() -> list[Event]:
@@ -53,16 +54,19 @@ def account() -> Account:
 def found(account: Account) -> Found:
     """Exactly what must be there."""
     found = Found()
-    for key, expected in account.events.items():
+    for event, expected in account.events.items():
         filed = tuple(expected.categories or ())
-        found.copies += [Copy(topic, key, filed, True) for topic in expected.topics(filed)]
+        found.copies += [Copy(topic, event, filed, True) for topic in expected.topics(filed)]
     for account_key, high in ((CASES, 4), (SEARCHES, 2)):
         found.ledger[account_key] = found.receipts[account_key] = Ledger(high, high, 0, 0, 0)
     struck = account.struck()
-    found.facts = {key: (1, int(key in struck)) for key in account.accepted}
+    found.facts = {event: (1, int(event in struck)) for event in account.accepted}
     found.searches = {"FR": 2}
     found.raw_by_kind = {"arrest": 0, "seizure": 1}
     found.rollup_by_kind = {"arrest": 0, "seizure": 1}
+    found.given.events[key(1)] = 2  # it died once before it acknowledged
+    found.surge_counts = {("europe", "terrorism"): 1}
+    found.facts_for_surges = {("europe", "terrorism"): 1}
     return found
 
 
@@ -81,7 +85,7 @@ def key(number: int) -> EventKey:
 
 
 def test_what_is_right_has_no_difference(account: Account, found: Found) -> None:
-    assert compare(account, found).all() == []
+    assert compare(account, found, DESK).all() == []
     assert account.events[key(1)].regions == {"europe", "americas"}
     assert account.events[key(2)].bureaus == {"DE"}
     assert "IT" in account.events[key(3)].bureaus
@@ -149,12 +153,34 @@ def a_rollup(found: Found) -> None:
     found.rollup_by_kind["seizure"] = 2
 
 
+def not_given(found: Found) -> None:
+    del found.given.events[key(1)]
+
+
+def given_to_the_wrong_desk(found: Found) -> None:
+    found.given.events[key(3)] = 1
+
+
+def given_again(found: Found) -> None:
+    found.given.again.append(key(1))
+
+
+def an_unreadable_record(found: Found) -> None:
+    found.given.unreadable = 1
+
+
+def a_surge_count(found: Found) -> None:
+    found.surge_counts["europe", "terrorism"] = 2
+
+
 PLANTED: list[tuple[Callable[[Found], None], str]] = [
     (remove, "lost"), (double, "doubled"), (another_desk, "misrouted"), (withheld, "misrouted"),
     (other_bytes, "misrouted"), (invented, "misrouted"), (flipped_sign, "lost"),
     (not_taken_out, "miscounted"), (landed_twice, "doubled"), (a_search_too_many, "miscounted"),
     (a_receipt, "miscounted"), (a_gap, "miscounted"), (a_repeat_that_counted, "miscounted"),
-    (a_dead_letter, "miscounted"), (a_rollup, "miscounted"),
+    (a_dead_letter, "miscounted"), (a_rollup, "miscounted"), (not_given, "lost"),
+    (given_to_the_wrong_desk, "misrouted"), (given_again, "doubled"),
+    (an_unreadable_record, "lost"), (a_surge_count, "miscounted"),
 ]  # fmt: skip
 
 
@@ -163,5 +189,5 @@ def test_a_planted_error_is_found(
     account: Account, found: Found, plant: Callable[[Found], None], name: str
 ) -> None:
     plant(found)
-    verdict: Verdict = compare(account, found)
+    verdict: Verdict = compare(account, found, DESK)
     assert getattr(verdict, name)

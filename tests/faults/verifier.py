@@ -30,13 +30,18 @@ class Verdict:
         ]
 
 
-def compare(account: Account, found: Found) -> Verdict:
-    """Every event handed over against desks, dead letters, ledger, receipts and ClickHouse."""
+def compare(account: Account, found: Found, desk_region: str) -> Verdict:
+    """Every event handed over against desks, dead letters, ledger, receipts and ClickHouse.
+
+    `desk_region` is of the desk whose subscriber takes everything.
+    """
     verdict = Verdict()
     _compare_copies(account, found, verdict)
     _compare_dead_letters(account, found, verdict)
     _compare_ledger(account, found, verdict)
     _compare_facts(account, found, verdict)
+    _compare_given(account, found, desk_region, verdict)
+    _compare_surges(found, verdict)
     return verdict
 
 
@@ -126,3 +131,24 @@ def _compare_facts(account: Account, found: Found, verdict: Verdict) -> None:
         raw, rolled = found.raw_by_kind.get(kind, 0), found.rollup_by_kind.get(kind, 0)
         if raw != rolled:
             verdict.miscounted.append(f"rollup of {kind}: {rolled}, raw.facts has {raw}")
+
+
+def _compare_given(account: Account, found: Found, region: str, verdict: Verdict) -> None:
+    wanted = {
+        key
+        for key, expected in account.events.items()
+        if region in expected.regions and expected.refused is None
+    }
+    given = found.given
+    verdict.lost += [f"{key}: not given to the desk" for key in sorted(wanted - set(given.events))]
+    verdict.misrouted += [f"{key}: given to the desk" for key in sorted(set(given.events) - wanted)]
+    verdict.doubled += [f"{key}: given again though acknowledged" for key in given.again]
+    if given.unreadable:
+        verdict.lost.append(f"{given.unreadable} records that the desk could not read")
+
+
+def _compare_surges(found: Found, verdict: Verdict) -> None:
+    for cell in sorted(found.surge_counts.keys() | found.facts_for_surges.keys()):
+        counted, there = found.surge_counts.get(cell, 0), found.facts_for_surges.get(cell, 0)
+        if counted != there:
+            verdict.miscounted.append(f"surge counts of {cell}: {counted}, raw.facts has {there}")
