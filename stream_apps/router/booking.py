@@ -168,7 +168,7 @@ class Booking:
         due at the next tick.
         """
         room = _MAX_DUE_BYTES
-        for place, key in self.book.due(now_ms - RECEIPT_INTERVAL_MS):
+        for place, key in self.book.due(now_ms, RECEIPT_INTERVAL_MS):
             if room <= 0:
                 return
             room -= _written_bytes(self.book.change(place, key))
@@ -179,7 +179,7 @@ class Booking:
         for place, account in self.book.touched():
             where = (place, account.key)
             refusals = self._refusals.get(where, [])
-            waited = now_ms - account.receipted_at >= RECEIPT_INTERVAL_MS
+            waited = account.is_receipt_away(now_ms, RECEIPT_INTERVAL_MS)
             answered = bool(refusals) or where in self._at_once or (account.receipt_due and waited)
             if answered:
                 account.receipted_at = now_ms

@@ -119,6 +119,13 @@ class Account:
     def __post_init__(self) -> None:
         self._forget_beyond_bounds()
 
+    def is_receipt_away(self, now_ms: int, interval_ms: int) -> bool:
+        """Whether the last receipt is an interval away from now, in whatever direction.
+
+        One that lies ahead was timed by a clock that was wrong: it is no reason to wait for it.
+        """
+        return abs(now_ms - self.receipted_at) >= interval_ms
+
     def standing(self, sequence: int, crc: int, *, replay: bool = False) -> Standing:
         """What booking this number would mean."""
         full = len(self.missing) >= MAX_GAPS
@@ -357,14 +364,12 @@ class Book:
         for (place, _), account in self._kept.items():
             yield place, account
 
-    def due(self, before_ms: int) -> list[tuple[Place, AccountKey]]:
-        """Accounts whose receipt is due and whose last one is older than `before_ms`, the oldest
-        first.
-        """
+    def due(self, now_ms: int, interval_ms: int) -> list[tuple[Place, AccountKey]]:
+        """Accounts whose receipt is due and the last one an interval away, the oldest first."""
         due = [
             (account.receipted_at, where)
             for where, account in self._kept.items()
-            if account.receipt_due and account.receipted_at <= before_ms
+            if account.receipt_due and account.is_receipt_away(now_ms, interval_ms)
         ]
         return [where for _, where in sorted(due)]
 

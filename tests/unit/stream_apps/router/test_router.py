@@ -163,6 +163,20 @@ def test_a_gap_is_receipted_at_once_and_filled_later(driver: RouterDriver) -> No
     assert driver.tick() == {}
 
 
+def test_a_worker_whose_clock_was_ahead_for_a_moment_keeps_no_receipt_back(
+    driver: RouterDriver,
+) -> None:
+    for _ in range(2):
+        driver.feed(driver.record("FR", an_arrest()))
+    driver.now_ms += 86_400_000
+    driver.tick()
+    driver.now_ms += 10_000 - 86_400_000
+    out = driver.feed(driver.record("FR", an_arrest()))
+    driver.now_ms += 10_000
+    out |= driver.tick()
+    assert driver.decode(out["receipts.FR"][0])["accepted"] == 3
+
+
 def test_a_recall_strikes_the_chain_and_a_correction_the_one(driver: RouterDriver) -> None:
     first, second, recall = uuid4(), uuid4(), uuid4()
     correction = an_arrest(
