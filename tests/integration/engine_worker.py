@@ -88,14 +88,15 @@ class Numbering:
         self._next.clear()
 
 
-def main() -> None:
-    bootstrap, source, out, state, slot = sys.argv[1:6]
+def run(
+    bootstrap: str, source: str, out: str, state: str, slot: str, *, session_timeout_ms: int = 6000
+) -> None:
     settings = LoopSettings(
         group_id=f"{source}-group",
         transactional_id=f"{source}-{slot}",
         topics=(source,),
         max_batch_records=500,
-        session_timeout_ms=6000,
+        session_timeout_ms=session_timeout_ms,
     )
     TransactionalLoop(KafkaConnection(bootstrap), Numbering(out, state), settings).run(
         threading.Event()
@@ -103,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(*sys.argv[1:6])
