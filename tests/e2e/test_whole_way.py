@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -195,6 +196,29 @@ def test_kill_9_of_the_publisher_between_outbox_and_broker_loses_nothing(world: 
     world.assert_no_difference()
     ((arrived,),) = world.sql("SELECT count() FROM raw.facts WHERE system = 'killed'")
     assert arrived == 50
+
+
+def test_two_outboxes_of_one_system_at_once_count_each_event_once(world: World) -> None:
+    paths = [outbox_file(world.session.outbox_folder, f"twice-{number}") for number in range(2)]
+    with ExitStack() as both:
+        handovers = [
+            both.enter_context(open_handover(path, world.stack.kafka, world.stack.ids))
+            for path in paths
+        ]
+        publishers = [handover.publisher("DK", "twice") for handover in handovers]
+        receipts = {
+            (receipt.epoch, receipt.sequence)
+            for _ in range(20)
+            for publisher in publishers
+            for receipt in publisher.publish_many([an_arrest()])
+        }
+        for handover in handovers:
+            handover.finish(60)
+    assert len(receipts) == 40
+    assert {sequence for _, sequence in receipts} == set(range(1, 21))
+    world.assert_no_difference()
+    ((landed,),) = world.sql("SELECT uniqExact(event_id) FROM raw.facts WHERE system = 'twice'")
+    assert landed == 40
 
 
 def test_an_event_recalled_before_or_after_it_lands_does_not_count(world: World) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.topics import (
@@ -161,18 +161,17 @@ class Lookout:
 
     def _ends(self) -> Places:
         """Where a reader of committed records ends in each partition."""
-        consumer = self._consumers["cutter"]
         asked = [*_SOURCES["message"], *_SOURCES["search"], *_FACTS, *_BLOCKS]
-        return {
-            place: consumer.get_watermark_offsets(TopicPartition(*place), timeout=_ASK_S)[1]
-            for place in asked
-        }
+        found = self._consumers["cutter"].offsets_for_times(
+            [TopicPartition(*place, OFFSET_END) for place in asked], timeout=_ASK_S
+        )
+        return _offsets(found)
 
     def _committed(self, name: str) -> Places:
         found = self._consumers[name].committed(
             [TopicPartition(*place) for place in _GROUPS[name][1]], timeout=_ASK_S
         )
-        return {(str(place.topic), place.partition): max(0, place.offset) for place in found}
+        return _offsets(found)
 
     def _surge_counted(self) -> Places:
         for message in self._consumers["surge"].consume(1000, 0.0):
@@ -205,6 +204,13 @@ class Lookout:
             return httpx.get(url, timeout=_ASK_S, trust_env=False).is_success
         except httpx.HTTPError:
             return False
+
+
+def _offsets(found: list[TopicPartition]) -> Places:
+    for place in found:
+        if place.error is not None:
+            raise KafkaException(place.error)
+    return {(str(place.topic), place.partition): max(0, place.offset) for place in found}
 
 
 def _unless_away(ask: Callable[[], Places]) -> Places | None:
