@@ -181,7 +181,7 @@ def _read(kafka: KafkaConnection, topics: Iterable[str]) -> Iterator[Message]:
         left = {(topic, number) for topic in topics for number in known[topic].partitions}
         consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
         while left:
-            for message in consumer.consume(1000, 10.0):
+            for message in consumer.consume(1000, 0.2):
                 error = message.error()
                 if error is None:
                     yield message
