@@ -38,6 +38,7 @@ _WHOLE_WAY = "tests/e2e/test_whole_way.py"
 _AFTER_IT = "tests/integration/test_surge_stream.py"
 """Then both stacks are busy for equally long."""
 _DEMO = "tests/e2e/test_demo.py"
+_FAULTS = "tests/faults/test_seeded.py"
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.nodeid.partition("::")[0]
         if path in (_WHOLE_WAY, _DEMO):
             return 0
-        return 1 if _share(path) != path else 2
+        return 1 if _share(path) != path or path == _FAULTS else 2
 
     items.sort(key=turn)
