@@ -35,6 +35,7 @@ __all__ = ["DESK_REGION", "Field", "open_field"]
 
 DESK_REGION = "europe"
 _SETTLES_WITHIN_S = 900.0
+_STARTS_WITHIN_S = 90.0
 _SERVERS = ("kafka", "registry", "clickhouse")
 _SECOND = {"router-message 1": ("--worker", "1"), "loader 1": ()}
 
@@ -146,6 +147,13 @@ class Field:
         """Who does not run or has not taken up its work; those who ended in order aside."""
         ended = {"bureaus": bureaus.is_done(self._folder), "desk": desk.is_done(self._folder)}
         return [name for name in KINDS if not ended.get(name) and not self.is_up(name, 0.0)]
+
+    def stays_down(self) -> list[str]:
+        """Who is still down after the time that a start takes."""
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while (down := self.down()) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return down
 
     def finish(
         self, tell: Callable[[str], None] = lambda line: None

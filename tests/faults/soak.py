@@ -169,7 +169,7 @@ def soak(
             raise
         struck_s = time.monotonic() - began
         account, found, verdict = on.finish(tell)
-        down = on.down()
+        down = on.stays_down()
     ended_s = time.monotonic() - began
     return {
         "seed": seed,
