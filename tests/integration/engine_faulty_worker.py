@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stream_apps.engine import TransactionalLoop
+from stream_apps.engine.transactions import Transactions
 from tests.integration.engine_worker import Numbering, run
 
 _SLOW_S = 1.0
@@ -32,8 +32,17 @@ def _before(owner: type, method: str, what: Callable[[Any], None]) -> None:
     setattr(owner, method, first_what)
 
 
-def _flush(loop: Any) -> None:
-    loop._producer.flush(10)
+def _at_the_commit_of_a_batch(what: Callable[[], None]) -> None:
+    """All of the batch is in the log; a tick's transaction holds nothing of one."""
+    at_work: list[Numbering] = []
+    _before(Numbering, "process", at_work.append)
+
+    def if_of_a_batch(transactions: Any) -> None:
+        if any(numbering._next for numbering in at_work):
+            transactions._producer.flush(10)
+            what()
+
+    _before(Transactions, "_commit", if_of_a_batch)
 
 
 def between_consume_and_produce() -> None:
@@ -41,12 +50,7 @@ def between_consume_and_produce() -> None:
 
 
 def between_produce_and_commit() -> None:
-    def in_a_batch(loop: Any) -> None:
-        if loop._processor._next:  # a tick's transaction holds nothing of a batch
-            _flush(loop)
-            _die()
-
-    _before(TransactionalLoop, "_commit", in_a_batch)
+    _at_the_commit_of_a_batch(_die)
 
 
 def between_commit_and_next() -> None:
@@ -58,16 +62,11 @@ def between_commit_and_next() -> None:
 
 
 def stands_still_before_the_commit() -> None:
-    def in_a_batch(loop: Any) -> None:
-        if loop._processor._next:
-            _flush(loop)
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-    _before(TransactionalLoop, "_commit", in_a_batch)
+    _at_the_commit_of_a_batch(lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
 
 def is_slow_before_each_commit() -> None:
-    _before(TransactionalLoop, "_commit", lambda _: time.sleep(_SLOW_S))
+    _before(Transactions, "_commit", lambda _: time.sleep(_SLOW_S))
 
 
 def as_it_is() -> None:
