@@ -112,6 +112,14 @@ class SurgeSection(Section):
         return self
 
 
+class ReleasesSection(Section):
+    """Where statistical releases have what is kept outside ClickHouse."""
+
+    folder: Path | None = None
+    """Manifests, error notices and the noise's secret; `releases` in the data directory unless
+    given."""
+
+
 class Settings(BaseSettings):
     """All settings of a process; see `liaison.toml` in the README for the file's form."""
 
@@ -132,6 +140,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     surge: SurgeSection = SurgeSection()
+    releases: ReleasesSection = ReleasesSection()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -24,6 +24,7 @@ from deploy.cli import (
     provisioning,
     publishing,
     recalling,
+    release,
     simulating,
     sql,
     topics,
@@ -65,6 +66,7 @@ app.command("simulate")(simulating.simulate)
 app.add_typer(importing.app, name="import")
 app.add_typer(desk.app, name="desk")
 app.command("sql")(sql.sql)
+app.add_typer(release.app, name="release")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(dlq.app, name="dlq")
 app.command("verify")(verifying.verify)

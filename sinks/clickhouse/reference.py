@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.clock import Clock, SystemClock
 from schemas.reference import LANGUAGES, Labels, Reference
+from sinks.statistics.codes import labelled_codes
 
 __all__ = ["load_reference"]
 
@@ -45,6 +46,11 @@ def load_reference(client: Client, reference: Reference, clock: Clock | None = N
             ["code", *LANGUAGES, "reference_version", "loaded_at"],
         )
         client.command(f"SYSTEM RELOAD DICTIONARY ref.{_DICTIONARIES[table]}_labels")
+    client.insert(
+        "ref.statistical_codes",
+        [[*code, reference.version, loaded_at] for code in labelled_codes(reference)],
+    )
+    client.command("SYSTEM RELOAD DICTIONARY ref.code_labels")
     client.insert(
         "ref.member_regions",
         [

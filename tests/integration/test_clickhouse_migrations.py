@@ -17,11 +17,13 @@ from sinks.clickhouse.statements import BLOCK_COLUMNS
 from tests.integration.fact_blocks import FIELDS, make_fact
 from tests.integration.landing_world import MONEY, Topic, fresh_bureau, totals
 
+DATABASES = "('raw', 'agg', 'ref', 'meta', 'pub', 'stage', 'audit')"
+
 
 def schema(client: Client) -> list[tuple[object, ...]]:
     rows = client.query(
         "SELECT database, name, create_table_query FROM system.tables "
-        "WHERE database IN ('raw', 'agg', 'ref') ORDER BY database, name"
+        f"WHERE database IN {DATABASES} AND database != 'meta' ORDER BY database, name"
     ).result_rows
     return [tuple(row) for row in rows]
 
@@ -93,13 +95,13 @@ def test_a_newer_schema_than_ours_is_refused(client: Client) -> None:
 
 def test_every_table_and_column_is_explained(client: Client) -> None:
     tables = client.query(
-        "SELECT database, name FROM system.tables WHERE database IN ('raw', 'agg', 'ref', 'meta') "
+        f"SELECT database, name FROM system.tables WHERE database IN {DATABASES} "
         "AND engine != 'MaterializedView' AND comment = ''"
     ).result_rows
     columns = client.query(
         "SELECT c.database, c.table, c.name FROM system.columns AS c "
         "INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table "
-        "WHERE c.database IN ('raw', 'agg', 'ref', 'meta') AND c.comment = '' "
+        f"WHERE c.database IN {DATABASES} AND c.comment = '' "
         "AND t.engine NOT IN ('MaterializedView', 'Dictionary')"
     ).result_rows
     assert list(tables) == []
@@ -139,7 +141,7 @@ def test_every_code_has_labels_in_four_languages(client: Client) -> None:
     dictionaries = client.query(
         "SELECT name FROM system.tables WHERE database = 'ref' AND engine = 'Dictionary'"
     ).result_rows
-    assert len(dictionaries) == 10
+    assert len(dictionaries) == 11
     for (name,) in dictionaries:
         counts = client.query(
             f"SELECT count(), {', '.join(f'countIf(empty({code}))' for code in LANGUAGES)} "

@@ -33,6 +33,8 @@ from sinks.statistics.disclosure.tables import (
     PublicTotal,
     Table,
     TableError,
+    joined_states,
+    rounded,
 )
 from sinks.statistics.disclosure.vintages import (
     Change,
@@ -67,6 +69,7 @@ __all__ = [
     "blocks_to_keep",
     "check_proofs",
     "default_price",
+    "joined_states",
     "losses",
     "make_noise_table",
     "merge",
@@ -74,6 +77,7 @@ __all__ = [
     "protect",
     "protect_merging",
     "refuse_noise_table",
+    "rounded",
     "sensitive_change",
     "sensitive_changes",
     "why_sensitive",

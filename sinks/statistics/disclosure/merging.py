@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 
 from schemas.errors import PermanentError
 from sinks.statistics.disclosure.protection import Protection, Release, default_price, protect
-from sinks.statistics.disclosure.tables import Cell, Dimension, PublicTotal, Table, TableError
+from sinks.statistics.disclosure.tables import (
+    Cell,
+    CellId,
+    Dimension,
+    PublicTotal,
+    Table,
+    TableError,
+    joined_states,
+    rounded,
+)
 
 __all__ = [
     "CannotProtectError",
@@ -29,6 +38,10 @@ class CannotProtectError(PermanentError):
     """Sensitive cells are left, and no declared step merges them; nothing may be published."""
 
     code = "cannot-protect"
+
+    def __init__(self, message: str, cells: frozenset[CellId]) -> None:
+        super().__init__(message)
+        self.cells = cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +134,20 @@ def _merge_table(table: Table, dimension: str, codes: Sequence[str], into: str) 
 
 
 def _merge_cells(table: Table, codes: tuple[str, ...], cells: Sequence[Cell]) -> Cell:
-    if any(cell.perturbed or cell.shows is not None for cell in cells):
+    if any(cell.perturbed for cell in cells):
         raise TableError(
-            f"table {table.name}: {'/'.join(codes)} is perturbed or rounded; merge the true "
-            "figures first and round or perturb them then"
+            f"table {table.name}: {'/'.join(codes)} is perturbed; merge the true figures first and "
+            "perturb them then"
         )
+    value = sum(cell.value for cell in cells)
     return Cell(
         codes=codes,
-        value=sum(cell.value for cell in cells),
+        value=value,
         contributions=_add_up([cell.contributions for cell in cells]),
         restricted=_add_up([cell.restricted for cell in cells]),
         read=sum(cell.read for cell in cells),
-        state="+".join(sorted({cell.state for cell in cells})),
+        state=joined_states([cell.state for cell in cells]),
+        shows=rounded(value, table.rounding)[1] if table.rounding > 1 else None,
     )
 
 
@@ -149,7 +164,8 @@ def merge_small(
 ) -> tuple[Release, tuple[Merge, ...]]:
     """Codes with fewer active bureaus than that become one, with the next smallest if need be.
 
-    The release should hold one year: a bureau is active if it contributed to any of its cells.
+    A code that nobody reports is nobody's secret and stays. The release should hold one year: a
+    bureau is active if it contributed to any of its cells.
     """
     active: dict[str, set[str]] = {}
     total = release.dimensions[dimension].total
@@ -159,7 +175,7 @@ def merge_small(
             for cell in table.cells:
                 if cell.codes[place] != total:
                     active.setdefault(cell.codes[place], set()).update(cell.contributions)
-    by_size = sorted(active, key=lambda code: (len(active[code]), code))
+    by_size = sorted((code for code in active if active[code]), key=lambda c: (len(active[c]), c))
     small = [code for code in by_size if len(active[code]) < fewest_bureaus]
     if not small:
         return release, ()
@@ -191,7 +207,8 @@ def protect_merging(
             raise CannotProtectError(
                 f"{len(protection.unprotected)} cells can't be protected and no step merges them: "
                 + ", ".join(cell.text() for cell in sorted(protection.unprotected)[:5])
-                + "; declare a coarser code, or publish no such table"
+                + "; declare a coarser code, or publish no such table",
+                protection.unprotected,
             )
         for one in found:
             release = merge(release, one.dimension, one.codes, one.into)

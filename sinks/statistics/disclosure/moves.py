@@ -228,6 +228,7 @@ class MoveFinder:
         solver = _solver()
         solver.setOptionValue("presolve", "on")
         solver.setOptionValue("mip_max_nodes", _NODES)
+        solver.setOptionValue("mip_max_improving_sols", 1)  # any table will do
         solver.passModel(small)
         solver.run()
         self.solved += 1

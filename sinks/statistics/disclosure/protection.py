@@ -15,8 +15,8 @@ declared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from sinks.statistics.disclosure.moves import MoveFinder
 from sinks.statistics.disclosure.proofs import Proof
@@ -69,8 +69,49 @@ def default_price(value: int) -> float:
 
 def protect(release: Release, price: Callable[[int], float] = default_price) -> Protection:
     """Decide what to hide; a function of its arguments alone."""
-    system = System(release.tables, release.dimensions, release.vintages, release.public)
-    return _Protecting(release, system, price).run()
+    found = []
+    for part in _unlinked(release):
+        system = System(part.tables, part.dimensions, part.vintages, part.public)
+        found.append(_Protecting(part, system, price).run())
+    return Protection(
+        primary={cell: why for one in found for cell, why in one.primary.items()},
+        secondary=frozenset().union(*(one.secondary for one in found)),
+        proofs=tuple(proof for one in found for proof in one.proofs),
+        widths={cell: width for one in found for cell, width in one.widths.items()},
+        unprotected=frozenset().union(*(one.unprotected for one in found)),
+        programs=sum(one.programs for one in found),
+        fractional=sum(one.fractional for one in found),
+    )
+
+
+def _unlinked(release: Release) -> Iterator[Release]:
+    """The release in parts that no sum links: measures, but for public totals over several."""
+    together = {table.measure: frozenset({table.measure}) for table in release.tables}
+    for vintage in release.vintages:
+        for table in vintage.tables:
+            together.setdefault(table.measure, frozenset({table.measure}))
+    for total in release.public:
+        linked = frozenset().union(
+            *(together.get(cell.measure, {cell.measure}) for cell in total.cells)
+        )
+        together |= dict.fromkeys(linked, linked)
+    for measures in sorted(set(together.values()), key=sorted):
+        yield replace(
+            release,
+            tables=tuple(table for table in release.tables if table.measure in measures),
+            vintages=tuple(_of_measures(vintage, measures) for vintage in release.vintages),
+            changes=tuple(c for c in release.changes if c.cell.measure in measures),
+            public=tuple(t for t in release.public if t.cells[0].measure in measures),
+        )
+
+
+def _of_measures(vintage: Vintage, measures: frozenset[str]) -> Vintage:
+    return replace(
+        vintage,
+        tables=tuple(table for table in vintage.tables if table.measure in measures),
+        hidden=frozenset(cell for cell in vintage.hidden if cell.measure in measures),
+        sensitive=frozenset(cell for cell in vintage.sensitive if cell.measure in measures),
+    )
 
 
 Target = tuple[int, bool]
@@ -83,6 +124,7 @@ class _Protecting:
     def __init__(self, release: Release, system: System, price: Callable[[int], float]) -> None:
         self.system = system
         self.rules = release.rules
+        self.vintages = release.vintages
         self.primary = self._find_primary(release)
         self.guarded = sorted(
             {system.index[cell_id] for cell_id in self.primary}
@@ -95,12 +137,16 @@ class _Protecting:
             key=lambda number: (-system.values[number], number),
         )
         self.finder = MoveFinder(system, lambda number: price(system.values[number]))
-        self.finder.hide(system.index[cell_id] for cell_id in self.primary)
-        self.finder.hide(system.hidden_before)
+        self.rooms = [self._rooms_of(number) for number in range(len(system.ids))]
+        """How far each cell may go down and up as it is published by now."""
+        self._hide(system.index[cell_id] for cell_id in self.primary)
+        self._hide(system.hidden_before)
         self.units: dict[int, list[Moves]] = {}
         """Moves found so far, each divided by its greatest common divisor, by cell."""
         self.seen_units: set[frozenset[tuple[int, int]]] = set()
         self.proved: dict[tuple[Target, str | None], Moves] = {}
+        self.widened: dict[Target, Moves] = {}
+        """Of secondary cells of earlier releases: by one, one way."""
         self.unprotected: set[int] = set()
         self.largest_parts = _parts_by_cell(system)
 
@@ -127,7 +173,9 @@ class _Protecting:
         for target in [(number, upward) for number in self.guarded for upward in (True, False)]:
             self._prove(target, None)
         self._prove_against_insiders()
-        return self._result()
+        earlier = self._hidden_earlier()
+        self._widen_earlier(earlier)
+        return self._result(earlier)
 
     def _bar(self, target: Target, reader: str | None) -> int:
         """Value of the cell at which the target is met."""
@@ -155,7 +203,7 @@ class _Protecting:
             if moves is None:
                 self.unprotected.add(number)
                 return
-            self.finder.hide(self.finder.to_hide(moves))
+            self._hide(self.finder.to_hide(moves))
             self._remember(moves)
         self.proved[target, reader] = moves
 
@@ -174,13 +222,51 @@ class _Protecting:
             times = -(-abs(amount) // abs(unit[number]))
             if (unit[number] > 0) != (amount > 0):
                 times = -times
-            moves = {other: change * times for other, change in unit.items()}
-            if all(
-                self.system.may_change(other, change, self.finder.hidden, own)
-                for other, change in moves.items()
-            ):
-                return moves
+            for other, change in unit.items():
+                down, up = self.rooms[other]
+                moved = change * times
+                if moved > up or -moved > down:
+                    break
+                if moved < 0 and self.system.values[other] + moved < own.get(other, 0):
+                    break
+            else:
+                return {other: change * times for other, change in unit.items()}
         return None
+
+    def _hide(self, numbers: Iterable[int]) -> None:
+        numbers = list(numbers)
+        self.finder.hide(numbers)
+        for number in numbers:
+            self.rooms[number] = self._rooms_of(number)
+
+    def _rooms_of(self, number: int) -> tuple[int, float]:
+        value = self.system.values[number]
+        low, high = self.system.limits(number, self.finder.hidden)
+        return value - low, math.inf if high is None else high - value
+
+    def _hidden_earlier(self) -> frozenset[int]:
+        """What earlier releases hid, and nobody has shown since: it stays hidden."""
+        shown = (Standing.PUBLIC, Standing.BOUNDED)
+        return frozenset(
+            number
+            for vintage in self.vintages
+            for cell_id in vintage.hidden
+            if self.system.standing[number := self.system.index[cell_id]] not in shown
+        )
+
+    def _widen_earlier(self, earlier: frozenset[int]) -> None:
+        """Secondary cells of earlier releases must not become exact by this one."""
+        moved = {number for moves in self.proved.values() for number in moves}
+        for number in sorted(earlier - moved):
+            for amount in (1, -1):
+                moves = self._known_move(number, amount, {}) or self.finder.find(number, amount)
+                if moves is not None:
+                    self._hide(self.finder.to_hide(moves))
+                    self._remember(moves)
+                    self.widened[number, amount > 0] = moves
+                    break
+            else:
+                self.unprotected.add(number)
 
     def _prove_against_insiders(self) -> None:
         """Prove anew whatever some reader's own part refutes."""
@@ -212,12 +298,14 @@ class _Protecting:
         """There are others in the cell whose sum the reader might tell."""
         return self.system.values[number] > self.system.known_parts[reader].get(number, 0)
 
-    def _result(self) -> Protection:
+    def _result(self, earlier: frozenset[int]) -> Protection:
         system = self.system
-        needed = {number for moves in self.proved.values() for number in moves}
+        all_moves = [*self.proved.values(), *self.widened.values()]
+        needed = {number for moves in all_moves for number in moves}
+        needed |= earlier & system.hidden_before
         secondary = needed & self.finder.hidden - {system.index[cell] for cell in self.primary}
         lows, highs = dict[int, int](), dict[int, int]()
-        for moves in self.proved.values():
+        for moves in all_moves:
             for number, change in moves.items():
                 value = system.values[number] + change
                 lows[number] = min(value, lows.get(number, system.values[number]))
@@ -239,16 +327,23 @@ class _Protecting:
     def _proofs(self) -> Iterator[Proof]:
         system = self.system
         for (target, reader), moves in self.proved.items():
-            yield Proof(
-                cell=system.ids[target[0]],
-                bar=self._bar(target, reader),
-                upward=target[1],
-                table={
-                    system.ids[number]: system.values[number] + change
-                    for number, change in sorted(moves.items())
-                },
-                reader=reader,
-            )
+            yield self._proof(target, self._bar(target, reader), moves, reader)
+        for target, moves in self.widened.items():
+            bar = system.values[target[0]] + (1 if target[1] else -1)
+            yield self._proof(target, bar, moves, None)
+
+    def _proof(self, target: Target, bar: int, moves: Moves, reader: str | None) -> Proof:
+        system = self.system
+        return Proof(
+            cell=system.ids[target[0]],
+            bar=bar,
+            upward=target[1],
+            table={
+                system.ids[number]: system.values[number] + change
+                for number, change in sorted(moves.items())
+            },
+            reader=reader,
+        )
 
 
 def _parts_by_cell(system: System) -> dict[int, list[tuple[int, str]]]:

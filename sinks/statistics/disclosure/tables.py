@@ -9,7 +9,7 @@ total are published, the rest is a cell that nobody sees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ __all__ = [
     "TableError",
     "cells_by_id",
     "find_sums",
+    "joined_states",
+    "rounded",
 ]
 
 Place = tuple[tuple[str, str], ...]
@@ -92,6 +94,8 @@ class Table:
     cells: tuple[Cell, ...]
     is_count: bool = True
     """Events or persons, so that the minimum count applies; amounts are not."""
+    rounding: int = 1
+    """What is shown is a multiple of this."""
 
     def id_of(self, cell: Cell, dimensions: Mapping[str, Dimension]) -> CellId:
         """The cell's identity."""
@@ -103,6 +107,18 @@ class Table:
             )
         )
         return CellId(self.measure, at, cell.state)
+
+
+def rounded(value: int, rounding: int) -> tuple[int, tuple[int, int]]:
+    """The nearest multiple (a half goes up), and between what a reader of it knows the value."""
+    shown = (value + rounding // 2) // rounding * rounding
+    low = shown - rounding // 2
+    return shown, (max(0, low), low + rounding - 1)
+
+
+def joined_states(states: Sequence[str]) -> str:
+    """The state of a sum: the one that its parts have, or all of them in their order."""
+    return states[0] if len(set(states)) == 1 else "+".join(states)
 
 
 @dataclass(frozen=True, slots=True)

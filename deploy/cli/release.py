@@ -1,0 +1,158 @@
+"""`liaison release`: statistical releases, from plan to publication, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.printing import note, print_json, print_table
+from deploy.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from deploy.releases.releases import Releases
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="""Statistical releases: make, show, compare, withdraw.
+
+    Example: [bold]liaison release create --by quarter && liaison release list[/]
+    """,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    cut_off: Annotated[
+        str | None,
+        typer.Option(help="Count facts recorded before this (ISO 8601, UTC); now unless given."),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="month, or quarter where traffic is thin; as before unless given."),
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="First period; as before, or the year of the first fact."),
+    ] = None,
+    with_open: Annotated[
+        bool, typer.Option("--open", help="Publish the year that isn't over, too: a preview.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why: shown with the release.")] = "calendar",
+    waivers: Annotated[
+        Path | None, typer.Option(help="YAML list of bureaus that waived confidentiality.")
+    ] = None,
+    public: Annotated[
+        Path | None,
+        typer.Option(help="YAML list of figures that others published: measure, at, low, high."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Count, protect, attack, and only then make current the next release.
+
+    Nothing is published if the attack finds anything: exit code 1.
+
+    Example: [bold]liaison release create --by quarter --cut-off 2026-07-01[/]
+    """
+    from deploy.releases.wanted import wanted_release
+
+    session = session_of(context)
+    with opened(session) as releases:
+        wanted = wanted_release(
+            session, releases.publisher,
+            cut_off=cut_off, by=by, first=first, with_open=with_open, reason=reason,
+            waivers=waivers, public=public,
+        )  # fmt: skip
+        manifest = releases.create(wanted)
+        if as_json:
+            print_json({"release": manifest.number, "cut_off": manifest.cut_off})
+            return
+        note(f"release {manifest.number} is current")
+        _print_datasets(releases, manifest.number)
+
+
+@app.command("list")
+def list_releases(context: typer.Context, as_json: Json = False) -> None:
+    """Print every release, withdrawn ones too.
+
+    Example: [bold]liaison release list[/]
+    """
+    _print_answer(
+        session_of(context),
+        "SELECT release, published_at, cut_off, frequency, reason, if(release IN (SELECT release "
+        "FROM pub.withdrawn_releases), 'withdrawn', '') AS state FROM pub.releases "
+        "ORDER BY release",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    release: Annotated[int | None, typer.Argument(help="Its number; the newest.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The newest release made at or before this (ISO 8601).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print what a release has, and how much of it is hidden.
+
+    Example: [bold]liaison release show --as-of 2026-07-01[/]
+    """
+    from deploy.releases.asking import DATASETS_SQL, release_number
+
+    session = session_of(context)
+    client = session.connections.clickhouse_as("statistician").client()
+    try:
+        number = release_number(client, release, as_of)
+    finally:
+        client.close()
+    _print_answer(session, DATASETS_SQL.format(number=number), as_json=as_json)
+
+
+def _print_answer(session: Session, sql: str, *, as_json: bool) -> None:
+    client = session.connections.clickhouse_as("statistician").client()
+    try:
+        answer = client.query(sql)
+    finally:
+        client.close()
+    if as_json:
+        rows = answer.result_rows
+        print_json([dict(zip(answer.column_names, row, strict=True)) for row in rows])
+        return
+    print_table(answer.column_names, answer.result_rows)
+
+
+def _print_datasets(releases: Releases, number: int) -> None:
+    from deploy.releases.asking import DATASETS_SQL
+
+    answer: Any = releases.statistician.query(DATASETS_SQL.format(number=number))
+    print_table(answer.column_names, answer.result_rows)
+
+
+@contextmanager
+def opened(session: Session) -> Iterator[Releases]:
+    """Whoever makes releases, logged in as the publisher and, to attack them, a statistician."""
+    from deploy.releases.manifests import ManifestFolder
+    from deploy.releases.releases import Releases
+    from schemas.clock import SystemClock
+    from schemas.reference import Reference
+
+    publisher = session.connections.clickhouse_as("publisher").client()
+    statistician = session.connections.clickhouse_as("statistician").client()
+    settings = session.settings
+    folder = ManifestFolder(settings.releases.folder or settings.data_dir / "releases")
+    try:
+        yield Releases(publisher, statistician, folder, Reference.load(), SystemClock(), note)
+    finally:
+        statistician.close()
+        publisher.close()

@@ -1,0 +1,114 @@
+"""Releases that were made before, read back from the auditor's account and what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clickhouse_connect.driver.client import Client
+
+from schemas.errors import ConfigurationError
+from sinks.statistics.dataset import Protected
+from sinks.statistics.disclosure import Cell, CellId, Dimension, Table, Vintage
+from sinks.statistics.earlier import CodeParts, Earlier
+from sinks.statistics.manifest import Manifest
+from sinks.statistics.rows import PublishedRow
+
+__all__ = ["published_numbers", "read_earlier"]
+
+
+def published_numbers(client: Client) -> list[int]:
+    """Releases that are or were current, in order."""
+    rows = client.query("SELECT DISTINCT release FROM pub.releases ORDER BY release").result_rows
+    return [int(number) for (number,) in rows]
+
+
+def read_earlier(client: Client, manifests: Iterable[Manifest]) -> tuple[Earlier, ...]:
+    """These releases with their true tables.
+
+    Raises:
+        ConfigurationError: ClickHouse has none of a release's account.
+    """
+    return tuple(_earlier(client, manifest) for manifest in manifests)
+
+
+def _earlier(client: Client, manifest: Manifest) -> Earlier:
+    number, datasets = manifest.number, manifest.published_datasets()
+    parts = _parts(client, number)
+    totals = {name: Dimension(name, ways) for name, ways in parts.items()}
+    rows = client.query(
+        "SELECT dataset, measure, codes, state, value, parts, restricted, read, shows, is_hidden, "
+        f"reasons FROM audit.cells WHERE release = {number} ORDER BY dataset, codes"
+    ).result_rows
+    if not rows:
+        raise ConfigurationError(
+            f"ClickHouse has a release {number}, and no account of it in audit.cells: make it "
+            "again with `liaison release replay`",
+            code="no-account",
+        )
+    cells: dict[str, list[Cell]] = {}
+    hidden, sensitive = set[CellId](), set[CellId]()
+    for (
+        name,
+        measure,
+        codes,
+        state,
+        value,
+        bureaus,
+        restricted,
+        read,
+        shows,
+        is_hidden,
+        why,
+    ) in rows:
+        cell = Cell(
+            tuple(codes), value, bureaus, restricted, read, state, tuple(shows) if shows else None
+        )
+        cells.setdefault(name, []).append(cell)
+        if is_hidden:
+            own = Table(name, measure, datasets[name].dimensions, ())
+            for dimension in own.dimensions:
+                totals.setdefault(dimension, Dimension(dimension, {}))
+            cell_id = own.id_of(cell, totals)
+            hidden.add(cell_id)
+            if why:
+                sensitive.add(cell_id)
+    tables = tuple(
+        Table(
+            name,
+            datasets[name].measure,
+            datasets[name].dimensions,
+            tuple(found),
+            datasets[name].is_count,
+            datasets[name].rounding,
+        )
+        for name, found in cells.items()
+    )
+    vintage = Vintage(str(number), tables, frozenset(hidden), frozenset(sensitive))
+    return Earlier(manifest, vintage, parts, _noise(client, manifest))
+
+
+def _parts(client: Client, number: int) -> CodeParts:
+    rows = client.query(
+        "SELECT dimension, code, way, groupArray(part) FROM (SELECT * FROM pub.code_parts "
+        f"WHERE release = {number} ORDER BY dimension, code, way, part) "
+        "GROUP BY dimension, code, way ORDER BY dimension, code, way"
+    ).result_rows
+    found: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {}
+    for dimension, code, _, parts in rows:
+        ways = found.setdefault(dimension, {})
+        ways[code] = (*ways.get(code, ()), tuple(parts))
+    return found
+
+
+def _noise(client: Client, manifest: Manifest) -> dict[str, tuple[PublishedRow, ...]]:
+    found = {}
+    for name, dataset in manifest.published_datasets().items():
+        if dataset.protection is Protected.NOISE:
+            columns = ", ".join(dataset.dimensions)
+            rows = client.query(
+                f"SELECT {columns}, obs_value, unit_measure, obs_status, conf_status, cut_off "
+                f"FROM pub.{name}_vintages WHERE release = {manifest.number} ORDER BY {columns}"
+            ).result_rows
+            own = len(dataset.dimensions)
+            found[name] = tuple(PublishedRow(tuple(row[:own]), *row[own:]) for row in rows)
+    return found

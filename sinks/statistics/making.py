@@ -1,0 +1,238 @@
+"""A release from its manifest: counted, merged where it must be, protected, and ready to publish.
+
+A function of the manifest, the facts recorded before its cut-offs and the releases before it; no
+clock, no random number. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from clickhouse_connect.driver.client import Client
+
+from sinks.statistics.changes import changes_since
+from sinks.statistics.codes import kind_groups
+from sinks.statistics.counting import Counter, Part
+from sinks.statistics.cube import Grid, table_of
+from sinks.statistics.dataset import TIME, Dataset
+from sinks.statistics.disclosure import (
+    Cell,
+    Dimension,
+    Loss,
+    Merge,
+    MergeStep,
+    Protection,
+    PublicTotal,
+    Release,
+    Table,
+    losses,
+    merge,
+    merge_small,
+    protect_merging,
+)
+from sinks.statistics.earlier import Earlier
+from sinks.statistics.manifest import Manifest
+from sinks.statistics.periods import Frequency, Period, state_of
+from sinks.statistics.plain import plain_rows
+from sinks.statistics.rows import PublishedRow, Status, suppressed_rows
+
+__all__ = ["OTHER_REGIONS", "Made", "counted", "dimensions_of", "make"]
+
+OTHER_REGIONS = "other-regions"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is staged, and what the auditor keeps."""
+
+    manifest: Manifest
+    rows: Mapping[str, tuple[PublishedRow, ...]]
+    """Dataset to its published rows."""
+    release: Release
+    protection: Protection
+    merges: tuple[Merge, ...]
+    losses: tuple[Loss, ...]
+    unused: tuple[str, ...]
+    """Public totals that are of no use: our figure is another."""
+
+
+def counted(client: Client, manifest: Manifest) -> tuple[Table, ...]:
+    """The true tables of all datasets that are protected by hiding."""
+    counter, grid = Counter(client, manifest), Grid.of(manifest)
+    datasets = manifest.published_datasets()
+    events = list(counter.events())
+    by_measure: dict[str, list[Part]] = {}
+    for measure, part in counter.measures():
+        by_measure.setdefault(measure, []).append(part)
+    withdrawals = list(counter.withdrawals())
+    given: dict[str, Callable[[Dataset], Iterable[Part]]] = {
+        "events": lambda _: events,
+        "counts": lambda dataset: by_measure.get(dataset.of, ()),
+        "money": lambda dataset: by_measure.get(dataset.of, ()),
+        "operations": lambda _: counter.operations(),
+        "withdrawals": lambda _: withdrawals,
+        "searches": lambda _: counter.searches(),
+    }
+    tables = [
+        table_of(dataset, given[dataset.source](dataset), grid)
+        for dataset in datasets.values()
+        if dataset.is_suppressed and dataset.source in given
+    ]
+    tables += [
+        _by_bureau(dataset, events, manifest)
+        for dataset in datasets.values()
+        if dataset.source == "bureaus"
+    ]
+    return tuple(tables)
+
+
+def _by_bureau(dataset: Dataset, events: list[Part], manifest: Manifest) -> Table:
+    """Year totals of the bureaus that waived."""
+    years = Grid.of(manifest).periods("year")
+    cells = []
+    for year in years:
+        for bureau in manifest.waivers:
+            value = sum(
+                part.value
+                for part in events
+                if part.bureau == bureau and Period.parse(part.block).within("year") == year
+            )
+            cells.append(
+                Cell(
+                    (year.code, bureau),
+                    value,
+                    {bureau: value} if value else {},
+                    state=state_of(year, manifest.blocks),
+                )
+            )
+    return Table(dataset.name, dataset.measure, dataset.dimensions, tuple(cells))
+
+
+def dimensions_of(manifest: Manifest, earlier: Iterable[Earlier]) -> dict[str, Dimension]:
+    """How codes add up, by this release's lists and those of all before."""
+    found = Grid.of(manifest).dimensions()
+    waived = set(manifest.waivers)
+    members: dict[str, list[str]] = {}
+    moved = [code for code, *_ in manifest.codes.periods]
+    for code, region, _, _ in manifest.codes.periods:
+        if moved.count(code) == 1:
+            members.setdefault(region, []).append(code)
+    ways = {region: (tuple(codes),) for region, codes in members.items() if waived & set(codes)}
+    by_region = found["region"]
+    found["region"] = replace(by_region, parts={**by_region.parts, **ways})
+    for before in earlier:
+        for name, parts in before.parts.items():
+            dimension = found.setdefault(name, Dimension(name, {}))
+            merged = dict(dimension.parts)
+            for code, more in parts.items():
+                merged[code] = tuple(sorted({*merged.get(code, ()), *more}))
+            found[name] = replace(dimension, parts=merged)
+    return found
+
+
+def make(
+    client: Client,
+    manifest: Manifest,
+    earlier: tuple[Earlier, ...],
+    secret: str,
+    tables: tuple[Table, ...] | None = None,
+) -> Made:
+    """Count (unless `tables` are given) and protect.
+
+    Raises:
+        CannotProtectError: something can neither be hidden nor merged.
+        TableError: what is known already contradicts the facts.
+    """
+    tables = counted(client, manifest) if tables is None else tables
+    dimensions = dimensions_of(manifest, earlier)
+    public, unused = _public(manifest, tables, dimensions)
+    release = Release(
+        dimensions,
+        tables,
+        manifest.rules,
+        tuple(before.vintage for before in earlier),
+        (),
+        public,
+    )
+    release, small = _merge_small_regions(release)
+    changes = changes_since(client, manifest, earlier, release, small)
+    protected = protect_merging(replace(release, changes=changes), _steps(manifest))
+    merges = (*small, *protected.merges)
+    if protected.merges and changes:
+        # changes of merged cells: count them for the codes that are left
+        changes = changes_since(client, manifest, earlier, protected.release, merges)
+        protected = protect_merging(replace(protected.release, changes=changes), _steps(manifest))
+        merges = (*merges, *protected.merges)
+    status = Status.of(manifest, protected.release.tables, merges)
+    rows = suppressed_rows(protected.release, protected.protection, manifest, status)
+    rows |= plain_rows(client, manifest, earlier, secret, merges, tables)
+    return Made(
+        manifest,
+        rows,
+        protected.release,
+        protected.protection,
+        merges,
+        losses(protected.release.tables, protected.release.dimensions, protected.protection),
+        unused,
+    )
+
+
+def _public(
+    manifest: Manifest, tables: tuple[Table, ...], dimensions: Mapping[str, Dimension]
+) -> tuple[tuple[PublicTotal, ...], tuple[str, ...]]:
+    """What is public of these cells. A press figure that isn't ours tells nothing of ours."""
+    values = {table.id_of(cell, dimensions): cell.value for table in tables for cell in table.cells}
+    by_place = {(cell.measure, cell.at): cell for cell in values}
+    found, unused = [], []
+    for known in manifest.public:
+        cell = by_place.get((known.measure, tuple(sorted(known.at.items()))))
+        if cell is None or not known.low <= values[cell] <= known.high:
+            unused.append(f"{known.source}: {known.measure} {dict(known.at)}")
+        else:
+            found.append(PublicTotal((cell,), known.low, known.high, known.source, values[cell]))
+    found += [
+        PublicTotal((cell,), value, value, "waiver", value)
+        for cell, value in values.items()
+        if dict(cell.at).get("region") in manifest.waivers
+    ]
+    return tuple(found), tuple(unused)
+
+
+def _merge_small_regions(release: Release) -> tuple[Release, tuple[Merge, ...]]:
+    """Regions with few active bureaus in some year, together."""
+    small: set[str] = set()
+    tables = [table for table in release.tables if table.name != "events_by_bureau"]
+    years = {
+        cell.codes[0][:4]
+        for table in tables
+        if table.dimensions[:1] == (TIME,)
+        for cell in table.cells
+    }
+    for year in sorted(years):
+        of_year = tuple(
+            replace(table, cells=tuple(c for c in table.cells if c.codes[0][:4] == year))
+            for table in tables
+            if table.dimensions[:1] == (TIME,) and "region" in table.dimensions
+        )
+        if any(cell.value for table in of_year for cell in table.cells):
+            _, merges = merge_small(replace(release, tables=of_year), "region", OTHER_REGIONS)
+            small.update(code for done in merges for code in done.codes)
+    if not small:
+        return release, ()
+    done = Merge("region", tuple(sorted(small)), OTHER_REGIONS)
+    return merge(release, "region", done.codes, done.into), (done,)
+
+
+def _steps(manifest: Manifest) -> tuple[MergeStep, ...]:
+    """The declared order: kind into its group, month into its quarter."""
+    steps = [MergeStep("kind", kind_groups())]
+    if manifest.frequency is Frequency.MONTH:
+        whole = {period.code for period in Grid.of(manifest).periods("quarter")}
+        into = {
+            block.code: quarter
+            for block in manifest.blocks
+            if (quarter := block.within("quarter").code) in whole
+        }
+        steps.append(MergeStep(TIME, into))
+    return tuple(steps)
