@@ -119,6 +119,91 @@ def show(
     _print_answer(session, DATASETS_SQL.format(number=number), as_json=as_json)
 
 
+@app.command()
+def diff(
+    context: typer.Context,
+    earlier: Annotated[int, typer.Argument(help="Number of a release.")],
+    later: Annotated[int, typer.Argument(help="Number of another one.")],
+    as_json: Json = False,
+) -> None:
+    """Print every published figure that is another in a later release, or hidden in one of them.
+
+    Example: [bold]liaison release diff 3 4[/]
+    """
+    from deploy.releases.asking import diff_rows, release_number
+
+    client = session_of(context).connections.clickhouse_as("statistician").client()
+    try:
+        for number in (earlier, later):
+            release_number(client, number, None)
+        rows = list(diff_rows(client, earlier, later))
+    finally:
+        client.close()
+    columns = ("dataset", "cell", "before", "after", "status before", "status after")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows)
+
+
+@app.command()
+def withdraw(
+    context: typer.Context,
+    release: Annotated[int, typer.Argument(help="Its number.")],
+    notice: Annotated[str, typer.Option(help="What is wrong, and what to use instead.")],
+) -> None:
+    """Say that a release is wrong: the one before it is current again, until the next is made.
+
+    Its figures were read, so they stay in the vintages, and in what later releases are held to.
+
+    Example: [bold]liaison release withdraw 4 --notice "Seizures of May counted twice; use 3"[/]
+    """
+    with opened(session_of(context)) as releases:
+        releases.withdraw(release, notice)
+    note(f"release {release} is withdrawn")
+
+
+@app.command()
+def replay(context: typer.Context) -> None:
+    """Make every release again that ClickHouse lacks, from the manifests: after a rebuild.
+
+    All facts must be loaded first. Exits with 3 if a release would come out otherwise than it was.
+
+    Example: [bold]liaison release replay[/]
+    """
+    with opened(session_of(context)) as releases:
+        done = releases.replay()
+    note(f"made again: {', '.join(map(str, done)) or 'none was missing'}")
+
+
+@app.command()
+def calendar(
+    context: typer.Context,
+    months: Annotated[int, typer.Option(min=1, max=60, help="How far ahead.")] = 12,
+    as_json: Json = False,
+) -> None:
+    """Print from which day on which period is counted first, revised, and final.
+
+    Example: [bold]liaison release calendar --months 6[/]
+    """
+    from datetime import UTC, datetime
+
+    from deploy.releases.asking import calendar_rows
+    from schemas.clock import SystemClock
+
+    today = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC).date()
+    client = session_of(context).connections.clickhouse_as("statistician").client()
+    try:
+        rows = calendar_rows(client, today, months)
+    finally:
+        client.close()
+    columns = ("from", "period", "what")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows)
+
+
 def _print_answer(session: Session, sql: str, *, as_json: bool) -> None:
     client = session.connections.clickhouse_as("statistician").client()
     try:

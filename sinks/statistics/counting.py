@@ -67,10 +67,12 @@ class Part(NamedTuple):
     """Dimension and code."""
     bureau: str
     value: int
-    restricted: int = 0
-    """Of the value: what only named bureaus may read, of kinds that desks read."""
+    unread: int = 0
+    """Of the value: what no desk reads, though desks read this kind."""
     read: int = 0
     """Of the value: what desks may read."""
+    restricted: int = 0
+    """Of `unread`: what is withheld from somebody, restricted to named bureaus, or TLP:RED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +269,9 @@ def _sums(value: str) -> str:
     desks = "has({desk_kinds:Array(String)}, kind)"
     return (
         f"sum({value}) AS value, "
-        f"sumIf({value}, restricted != 'none' AND {desks}) AS hushed, "
-        f"sumIf({value}, restricted = 'none' AND {desks}) AS seen"
+        f"sumIf({value}, restricted != 'none' AND {desks}) AS unread, "
+        f"sumIf({value}, restricted = 'none' AND {desks}) AS seen, "
+        f"sumIf({value}, restricted NOT IN ('none', 'directed') AND {desks}) AS hushed"
     )
 
 

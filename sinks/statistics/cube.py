@@ -99,8 +99,9 @@ class Grid:
 class _Sum:
     value: int = 0
     parts: dict[str, int] = field(default_factory=dict)
-    hushed: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
     read: int = 0
+    restricted: int = 0
 
 
 def table_of(dataset: Dataset, parts: Iterable[Part], grid: Grid) -> Table:
@@ -120,8 +121,9 @@ def table_of(dataset: Dataset, parts: Iterable[Part], grid: Grid) -> Table:
                 cell.value += part.value
                 cell.read += part.read
                 cell.parts[bureau] = cell.parts.get(bureau, 0) + part.value
-                if part.restricted:
-                    cell.hushed[bureau] = cell.hushed.get(bureau, 0) + part.restricted
+                cell.restricted += part.restricted
+                if part.unread:
+                    cell.unread[bureau] = cell.unread.get(bureau, 0) + part.unread
     states = {period.code: state_of(period, grid.blocks) for period in _levels(dataset, grid)}
     return Table(
         dataset.name,
@@ -137,14 +139,14 @@ def table_of(dataset: Dataset, parts: Iterable[Part], grid: Grid) -> Table:
 
 
 def _cell(dataset: Dataset, codes: tuple[str, ...], found: _Sum, state: str) -> Cell:
-    hushed = sum(found.hushed.values())
-    # where something that no desk reads is in the cell, what desks don't know isn't the rest
-    alone = found.value == found.read + hushed
+    # What a desk has left after it subtracts what it read: secret if something restricted is in it,
+    # and nothing of another kind that no desk reads.
+    left = found.unread if found.value == found.read + sum(found.unread.values()) else {}
     return Cell(
         codes,
         found.value,
         {bureau: value for bureau, value in found.parts.items() if value > 0},
-        restricted=found.hushed if dataset.is_count and alone else {},
+        restricted=left if dataset.is_count and found.restricted else {},
         read=found.read if dataset.is_count else 0,
         state=state,
         shows=rounded(found.value, dataset.rounding)[1] if dataset.rounding > 1 else None,
@@ -170,8 +172,9 @@ def _added(
         if before is not None:
             part = part._replace(
                 value=before.value + part.value,
-                restricted=before.restricted + part.restricted,
+                unread=before.unread + part.unread,
                 read=before.read + part.read,
+                restricted=before.restricted + part.restricted,
             )
         found[key] = part
     return found

@@ -15,7 +15,7 @@ from sinks.statistics.changes import changes_since
 from sinks.statistics.codes import kind_groups
 from sinks.statistics.counting import Counter, Part
 from sinks.statistics.cube import Grid, table_of
-from sinks.statistics.dataset import TIME, Dataset
+from sinks.statistics.dataset import TIME, TOTAL, Dataset
 from sinks.statistics.disclosure import (
     Cell,
     Dimension,
@@ -166,7 +166,12 @@ def make(
         merges = (*merges, *protected.merges)
     status = Status.of(manifest, protected.release.tables, merges)
     rows = suppressed_rows(protected.release, protected.protection, manifest, status)
-    rows |= plain_rows(client, manifest, earlier, secret, merges, tables)
+    shut = frozenset(
+        (at.get(TIME, TOTAL), at.get("region", TOTAL))
+        for cell in protected.protection.hidden
+        if cell.measure == "events" and (at := dict(cell.at)).keys() <= {TIME, "region"}
+    )
+    rows |= plain_rows(client, manifest, earlier, secret, merges, tables, shut)
     return Made(
         manifest,
         rows,

@@ -22,6 +22,7 @@ __all__ = [
     "cut_off_text",
     "parse_cut_off",
     "periods_between",
+    "release_calendar",
     "revisions",
     "stage_of",
     "state_of",
@@ -114,6 +115,21 @@ def revisions(end: date) -> tuple[date, ...]:
 def stage_of(end: date, cut_off: datetime) -> int:
     """How often a block was counted or revised by a cut-off: 0 (not closed) to 3 (final)."""
     return sum(_midnight(day) <= cut_off for day in revisions(end))
+
+
+def release_calendar(first: Period, today: date, months: int) -> list[tuple[date, Period, str]]:
+    """Days from today on, so many months ahead, on which a period is counted or revised."""
+    until = _months_later(today, months)
+    found = []
+    period = first
+    while period.end <= until:
+        days = revisions(period.end)
+        for number, day in enumerate(days):
+            if today <= day <= until:
+                what = "first" if not number else "final" if day == days[-1] else "revised"
+                found.append((day, period, what))
+        period = period.after()
+    return sorted(found)
 
 
 def cut_off_text(cut_off: datetime) -> str:

@@ -33,8 +33,12 @@ def plain_rows(
     secret: str,
     merges: Iterable[Merge],
     tables: Iterable[Table],
+    shut: frozenset[tuple[str, str]],
 ) -> dict[str, Rows]:
-    """Rows of those datasets; `tables` are the true ones, before any merge."""
+    """Rows of those datasets; `tables` are the true ones, before any merge.
+
+    `shut` are periods and regions whose number of events is hidden.
+    """
     counter, grid = Counter(client, manifest), Grid.of(manifest)
     coarser = {
         code: done.into for done in merges if done.dimension == "region" for code in done.codes
@@ -44,7 +48,7 @@ def plain_rows(
         if dataset.source == "offences":
             found[name] = _offences(dataset, counter, earlier, secret, coarser)
         elif dataset.source == "lag":
-            found[name] = _lags(dataset, counter, grid)
+            found[name] = _lags(dataset, counter, grid, shut)
         elif dataset.source == "coverage":
             found[name] = _coverage(dataset, manifest, grid, tables)
         elif dataset.source == "quality":
@@ -100,7 +104,8 @@ def _offences(
     return tuple(sorted([*fresh, *(row for y in years for row in told.get(y.code, ()))]))
 
 
-def _lags(dataset: Dataset, counter: Counter, grid: Grid) -> Rows:
+def _lags(dataset: Dataset, counter: Counter, grid: Grid, shut: frozenset[tuple[str, str]]) -> Rows:
+    """A lag that is shown tells how many events there are at least: none where that is hidden."""
     states = {
         period.code: published_state(state_of(period, grid.blocks))
         for period in grid.periods("quarter")
@@ -115,7 +120,8 @@ def _lags(dataset: Dataset, counter: Counter, grid: Grid) -> Rows:
             events, bureaus, lags = found.get((quarter, region), (0, 0, {}))
             for statistic in STATISTICS:
                 value = None
-                if events >= _FEWEST_FOR[statistic] and bureaus >= _FEWEST_BUREAUS:
+                enough = events >= _FEWEST_FOR[statistic] and bureaus >= _FEWEST_BUREAUS
+                if enough and (quarter, region) not in shut:
                     value = (Decimal(lags[statistic]) / _HOUR_S).quantize(Decimal("0.1"))
                 status = ("A", "F") if value is not None else ("Q", "C")
                 rows.append(

@@ -58,7 +58,7 @@ class ReleaseWorld:
             self.service.connection_as("statistician").client(),
             self.folder,
             small_reference(),
-            ManualClock(1_800_000_000_000),
+            ManualClock(1_775_000_000_000),
         )
 
     def csv(self, number: int) -> dict[str, bytes]:

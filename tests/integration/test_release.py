@@ -13,6 +13,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from deploy.releases import releases as module
+from deploy.releases.asking import diff_rows, release_number
 from schemas.errors import PermanentError
 from sinks.clickhouse import load_migrations, migrate
 from sinks.statistics.dataset import load_datasets
@@ -82,16 +83,6 @@ def test_a_statistician_reads_nothing_but_what_is_published(
         world.statistician.query(f"SELECT * FROM {table}")
 
 
-def test_a_release_made_again_from_its_manifest_is_identical(world: ReleaseWorld) -> None:
-    before, number = world.csv(1), len(load_migrations())
-    migrate(world.operator, number - 1)
-    world.operator.command("OPTIMIZE TABLE raw.facts FINAL")
-    migrate(world.operator)
-    assert world.releases().replay() == [1]
-    assert world.csv(1) == before
-    assert world.current() == {1}
-
-
 def test_a_release_that_would_leak_is_not_published(
     world: ReleaseWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +128,62 @@ def test_an_earlier_cut_off_than_the_last_is_refused(world: ReleaseWorld) -> Non
     with pytest.raises(PermanentError) as caught:
         world.releases().create(wanted("2025-12-01"))
     assert caught.value.code == "cut-off-passed"
+
+
+def test_a_figure_with_the_cut_off_it_had_is_the_same_and_what_was_hidden_stays_hidden(
+    world: ReleaseWorld,
+) -> None:
+    for name, dataset in load_datasets().items():
+        codes = ", ".join(dataset.dimensions)
+        both = (
+            f"SELECT {codes}, cut_off, groupUniqArray((obs_value, conf_status)) AS said "
+            f"FROM pub.{name}_vintages GROUP BY {codes}, cut_off HAVING length(said) > 1"
+        )
+        assert world.statistician.query(both).result_rows == [], name
+    periods = world.statistician.query(
+        "SELECT release, count(DISTINCT time_period) FROM pub.events_by_kind_vintages "
+        "GROUP BY release ORDER BY release"
+    ).result_rows
+    assert periods == [(1, 5), (2, 6)]
+
+
+def test_what_changed_between_releases_is_told_and_is_in_the_auditor_s_account(
+    world: ReleaseWorld,
+) -> None:
+    rows = list(diff_rows(world.statistician, 1, 2))
+    new = [row for row in rows if "2026-Q1" in str(row[1])]
+    assert new
+    assert all(before is None for _, _, before, *_ in new)
+    told = world.publisher.query(
+        "SELECT count() FROM audit.changes WHERE is_sensitive AND since = 1 AND release = 2 "
+        "AND measure = 'events'"
+    ).result_rows[0][0]
+    shown = [row for row in rows if row not in new and None not in row[2:4]]
+    assert told or not shown
+
+
+def test_a_withdrawn_release_gives_way_to_the_one_before(world: ReleaseWorld) -> None:
+    assert release_number(world.statistician, None, None) == 2
+    world.releases().withdraw(2, "counted twice; use 1")
+    assert world.current() == {1}
+    assert release_number(world.statistician, None, "2030-01-01") == 1
+    assert release_number(world.statistician, 2, None) == 2
+    with pytest.raises(PermanentError, match="no release 7"):
+        world.releases().withdraw(7, "what?")
+    with pytest.raises(PermanentError, match="2020"):
+        release_number(world.statistician, None, "2020-01-01")
+
+
+def test_after_a_rebuild_releases_made_again_are_identical_and_stay_withdrawn(
+    world: ReleaseWorld,
+) -> None:
+    before, number = [world.csv(1), world.csv(2)], len(load_migrations())
+    migrate(world.operator, number - 1)
+    world.operator.command("OPTIMIZE TABLE raw.facts FINAL")
+    migrate(world.operator)
+    assert world.releases().replay() == [1, 2]
+    assert [world.csv(1), world.csv(2)] == before
+    assert world.current() == {1}
 
 
 def test_the_tables_are_as_the_datasets_are_declared() -> None:
