@@ -142,6 +142,11 @@ class Settings(BaseSettings):
     surge: SurgeSection = SurgeSection()
     releases: ReleasesSection = ReleasesSection()
 
+    @property
+    def releases_folder(self) -> Path:
+        """Where the releases' manifests are."""
+        return self.releases.folder or self.data_dir / "releases"
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if not self.kafka.is_embedded and self.registry.url is None:

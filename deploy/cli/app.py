@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from deploy.cli import (
     demo,
     desk,
+    dictionary,
     dlq,
     exits,
     importing,
@@ -67,6 +68,8 @@ app.add_typer(importing.app, name="import")
 app.add_typer(desk.app, name="desk")
 app.command("sql")(sql.sql)
 app.add_typer(release.app, name="release")
+app.command("dictionary")(dictionary.dictionary)
+app.command("quality")(dictionary.quality)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(dlq.app, name="dlq")
 app.command("verify")(verifying.verify)

@@ -234,8 +234,7 @@ def opened(session: Session) -> Iterator[Releases]:
 
     publisher = session.connections.clickhouse_as("publisher").client()
     statistician = session.connections.clickhouse_as("statistician").client()
-    settings = session.settings
-    folder = ManifestFolder(settings.releases.folder or settings.data_dir / "releases")
+    folder = ManifestFolder(session.settings.releases_folder)
     try:
         yield Releases(publisher, statistician, folder, Reference.load(), SystemClock(), note)
     finally:

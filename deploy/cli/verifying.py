@@ -13,6 +13,9 @@ __all__ = ["verify"]
 
 def verify(
     context: typer.Context,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Instead: the releases, counted anew and attacked.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Recount from the topics and from ClickHouse, and print every difference.
@@ -24,6 +27,7 @@ def verify(
 
     Example: [bold]liaison verify --json > findings.json[/]
     """
-    from deploy.verify.command import verify_command
+    from deploy.verify.command import verify_command, verify_statistics_command
 
-    raise typer.Exit(verify_command(session_of(context), as_json=as_json))
+    command = verify_statistics_command if statistics else verify_command
+    raise typer.Exit(command(session_of(context), as_json=as_json))

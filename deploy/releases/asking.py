@@ -62,11 +62,13 @@ def _moment(as_of: str) -> str:
         ) from error
 
 
-def diff_rows(client: Client, earlier: int, later: int) -> Iterator[tuple[object, ...]]:
+def diff_rows(
+    client: Client, earlier: int, later: int, dataset: str = "%"
+) -> Iterator[tuple[object, ...]]:
     """Dataset, codes, both figures and both statuses, where a figure is another one."""
     tables = client.query(
         "SELECT DISTINCT dataset, dimensions FROM pub.datasets "
-        f"WHERE release IN ({earlier}, {later}) ORDER BY dataset"
+        f"WHERE release IN ({earlier}, {later}) AND dataset LIKE '{dataset}' ORDER BY dataset"
     ).result_rows
     for name, dimensions in tables:
         codes = ", ".join(dimensions)

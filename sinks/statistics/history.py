@@ -8,12 +8,12 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.errors import ConfigurationError
 from sinks.statistics.dataset import Protected
-from sinks.statistics.disclosure import Cell, CellId, Dimension, Table, Vintage
+from sinks.statistics.disclosure import Cell, CellId, Dimension, Merge, Table, Vintage
 from sinks.statistics.earlier import CodeParts, Earlier
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.rows import PublishedRow
 
-__all__ = ["published_numbers", "read_earlier"]
+__all__ = ["merges_of", "published_numbers", "read_earlier"]
 
 
 def published_numbers(client: Client) -> list[int]:
@@ -29,6 +29,14 @@ def read_earlier(client: Client, manifests: Iterable[Manifest]) -> tuple[Earlier
         ConfigurationError: ClickHouse has none of a release's account.
     """
     return tuple(_earlier(client, manifest) for manifest in manifests)
+
+
+def merges_of(client: Client, number: int) -> list[Merge]:
+    """What a release merged, in order."""
+    rows = client.query(
+        f"SELECT dimension, codes, into FROM audit.merges WHERE release = {number} ORDER BY number"
+    ).result_rows
+    return [Merge(dimension, tuple(codes), into) for dimension, codes, into in rows]
 
 
 def _earlier(client: Client, manifest: Manifest) -> Earlier:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,8 +13,12 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from deploy.attacker import Figure, Secrets, Structure, faulty_noise_rows, judge
+from deploy.attacker.reading import read_publication, read_secrets
 from deploy.releases import releases as module
 from deploy.releases.asking import diff_rows, release_number
+from deploy.releases.quality import HEADINGS, quality_sheet
+from deploy.verify.statistics import statistics_differences
 from schemas.errors import PermanentError
 from sinks.clickhouse import load_migrations, migrate
 from sinks.statistics.dataset import load_datasets
@@ -81,6 +86,75 @@ def test_a_statistician_reads_nothing_but_what_is_published(
 ) -> None:
     with pytest.raises(DatabaseError, match="497"):
         world.statistician.query(f"SELECT * FROM {table}")
+
+
+LEAKS = 200
+
+
+def test_two_hundred_leaks_planted_in_the_release_are_all_found(world: ReleaseWorld) -> None:
+    seen = read_publication(world.statistician)
+    secrets = read_secrets(world.publisher, 1)
+    figures = [figure for figure in seen.figures if figure.id.measure == "events"]
+    noise = [
+        list(row)
+        for (row,) in world.statistician.query(
+            "SELECT noises FROM pub.noise_rows ORDER BY row"
+        ).result_rows
+    ]
+    plans = [
+        (target, others)
+        for total, parts in sums_of(figures, seen.structure)
+        for hidden in [[part for part in parts if part.is_hidden]]
+        for target in hidden
+        if not total.is_hidden and secrets.figures[target.id].bars is not None
+        for others in [[other for other in hidden if other is not target]]
+        if others
+    ]
+    draw = random.Random(1)
+    for number in range(LEAKS):
+        target, others = draw.choice(plans)
+        only = Secrets({target.id: secrets.figures[target.id]})
+        shown = sum(secrets.figures[other.id].value for other in others)
+        if number % 4 == 0:  # the cells that were hidden with it are shown
+            shut = {other.id for other in others}
+            told = [
+                replace(f, low=(v := secrets.figures[f.id].value), high=v) if f.id in shut else f
+                for f in figures
+            ]
+            leaks = judge(told, seen.structure, only)
+        elif number % 4 == 1:  # one more margin: what the others add up to
+            (name,) = {pair[0] for other in others for pair in set(target.id.at) ^ set(other.id.at)}
+            codes = tuple(dict(other.id.at)[name] for other in others)
+            at = tuple(sorted((dict(target.id.at) | {name: "more"}).items()))
+            more = Figure(target.id._replace(at=at), target.release, target.table, shown, shown)
+            parts = {**seen.structure.parts[name], "more": (codes,)}
+            structure = replace(seen.structure, parts={**seen.structure.parts, name: parts})
+            leaks = judge([*figures, more], structure, only)
+        elif number % 4 == 2:  # the same cell in a later release, one event more or less
+            old = draw.choice([f for f in figures if not f.is_hidden and f.low > 1])
+            value = old.low + draw.choice((-1, 1))
+            new = Figure(old.id._replace(cut_off="later"), "2", old.table, value, value)
+            leaks = judge([*figures, new], seen.structure, Secrets({}))
+        else:  # a row of noise that the key has no say in
+            row = draw.randrange(1, len(noise))
+            careless = [*noise[:row], [draw.choice((-1, 0, 1))] * 256, *noise[row + 1 :]]
+            assert faulty_noise_rows(careless, 5) == [row]
+            continue
+        assert leaks, f"leak {number} of {target.id}"
+    assert faulty_noise_rows(noise, 5) == []
+
+
+def sums_of(figures: list[Figure], structure: Structure) -> Iterator[tuple[Figure, list[Figure]]]:
+    """A total and its parts, all of them published."""
+    by_id = {figure.id: figure for figure in figures}
+    for total in figures:
+        at = dict(total.id.at)
+        for name, splits in structure.parts.items():
+            for way in splits.get(at.get(name, structure.totals[name]), ()):
+                places = [tuple(sorted((at | {name: code}).items())) for code in way]
+                parts = [by_id.get(total.id._replace(at=place)) for place in places]
+                if len(published := [part for part in parts if part is not None]) == len(way):
+                    yield total, published
 
 
 def test_a_release_that_would_leak_is_not_published(
@@ -160,6 +234,46 @@ def test_what_changed_between_releases_is_told_and_is_in_the_auditor_s_account(
     ).result_rows[0][0]
     shown = [row for row in rows if row not in new and None not in row[2:4]]
     assert told or not shown
+
+
+def test_the_verifier_finds_a_figure_that_was_altered_and_nothing_where_none_was(
+    world: ReleaseWorld,
+) -> None:
+    def found() -> list[str]:
+        auditor = world.service.connection_as("auditor").client()
+        manifests = world.folder.manifests()
+        differences = list(statistics_differences(auditor, world.statistician, manifests))
+        auditor.close()
+        return [f"{difference.check} {difference.where}" for difference in differences]
+
+    assert found() == []
+    change = "ALTER TABLE pub.persons_arrested_by_region_vintages UPDATE obs_value = obs_value {} "
+    change += "WHERE release = 1 AND time_period = '2025-Q2' AND region = 'europe' "
+    change += "SETTINGS mutations_sync = 2"
+    world.operator.command(change.format("+ 1"))
+    assert "pub.persons_arrested_by_region release 1 2025-Q2 europe" in found()
+    world.operator.command(change.format("- 1"))
+
+
+def test_every_dataset_has_a_quality_sheet_with_generated_figures(world: ReleaseWorld) -> None:
+    published = [
+        name
+        for (name,) in world.statistician.query(
+            "SELECT dataset FROM pub.datasets WHERE release = 2"
+        ).result_rows
+    ]
+    assert len(published) > 20, published
+    for name in published[::6]:
+        dataset = load_datasets()[name]
+        sheet = quality_sheet(world.statistician, name, "ar")
+        assert sheet.startswith(f"# {dataset.title['ar']}")
+        assert [line for line in sheet.splitlines() if line.startswith("## ")] == [
+            f"## {place}. {heading}" for place, heading in enumerate(HEADINGS, 1)
+        ]
+    sheet = quality_sheet(world.statistician, "events_by_kind", "en")
+    (cells,) = world.statistician.query("SELECT count() FROM pub.events_by_kind").result_rows[0]
+    assert f"{cells} figures in the newest release" in sheet
+    assert "since release 1" in sheet
 
 
 def test_a_withdrawn_release_gives_way_to_the_one_before(world: ReleaseWorld) -> None:

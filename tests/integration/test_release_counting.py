@@ -1,0 +1,224 @@
+"""Random histories, landed as the loader lands them, against a recount in plain Python.
+
+Three regions, three kinds, three categories; events, repeats, corrections, recalls before and after
+their event, bureaus that move to another region, late arrivals, whole topics loaded twice and by
+two loaders at once. Each history has a year of its own, so that one ClickHouse holds all of them.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from schemas.clock import ManualClock
+from schemas.reference import Reference
+from sinks.clickhouse.landing import BlockLander
+from sinks.clickhouse.statements import BlockPosition
+from sinks.statistics.dataset import load_datasets
+from sinks.statistics.disclosure import Table
+from sinks.statistics.making import counted
+from sinks.statistics.manifest import Codes, Manifest, Noise
+from sinks.statistics.periods import Frequency, Period, cut_off_text, parse_cut_off
+from sinks.statistics.planning import default_rules
+from tests.integration.clickhouse_process import ClickHouseProcess
+from tests.integration.fact_blocks import Fact, correction_of, make_block, make_fact, recall_of
+
+REGIONS = ("africa", "europe", "mena")
+KINDS = ("arrest", "message", "notice")
+CATEGORIES = ("corruption", "terrorism", "uncategorised")
+YEARS = range(2000, 2003)
+"""A history each."""
+EVENTS = 150
+DATASETS = ("events_by_kind", "events_by_category", "events_by_category_and_kind")
+MEASURED = "persons_arrested_by_region"
+Key = tuple[str, ...]
+
+
+def history(year: int) -> list[list[Fact]]:
+    """Blocks of facts in the order in which they are loaded, seeded by the year."""
+    draw = random.Random(year)
+    facts: list[Fact] = []
+    later: list[Fact] = []
+    for number in range(EVENTS):
+        facts.append(_event(draw, year, number))
+    for fact in list(facts):
+        dice, after = draw.random(), timedelta(days=draw.choice((1, 40, 200)))
+        recorded = fact["recorded_at"] + after
+        if dice < 0.15:
+            corrected = correction_of(
+                fact,
+                **{name: fact[name] for name in ("occurred_at", "region", "measures")},
+                measure_values=fact["measure_values"], measure_units=fact["measure_units"],
+                measure_bases=fact["measure_bases"], measure_usd=fact["measure_usd"],
+                category=draw.choice(CATEGORIES), recorded_at=recorded, published_at=recorded,
+                source_offset=fact["source_offset"] + 1000,
+            )  # fmt: skip
+            later.append(corrected)
+            if draw.random() < 0.4:
+                at = recorded + timedelta(days=30)
+                later.append(recall_of(corrected, recorded_at=at, source_offset=9000))
+        elif dice < 0.3:
+            later.append(recall_of(fact, recorded_at=recorded, source_offset=8000))
+        elif dice < 0.4:
+            facts.append(dict(fact))  # the same record, loaded in another block
+    everything = [*facts, *later]
+    draw.shuffle(everything)
+    # a bureau's own strikes keep their order, whatever comes before or after them
+    strikes = iter(sorted(later, key=lambda fact: fact["recorded_at"]))
+    everything = [
+        fact if fact["supersedes_event_id"] is None else next(strikes) for fact in everything
+    ]
+    half = len(everything) // 2
+    return [everything[:half], everything[half:]]
+
+
+def _event(draw: random.Random, year: int, number: int) -> Fact:
+    occurred = datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=draw.randrange(365 * 24))
+    late = timedelta(days=draw.choice((0, 0, 0, 5, 60, 300)))
+    bureau = f"{draw.choice('ABC')}{draw.choice('XYZ')}"
+    home = REGIONS["ABC".index(bureau[0])]
+    moved = bureau == "AX" and occurred.month > 6
+    persons = draw.choice((0, 0, 1, 3))
+    return make_fact(
+        event_id=uuid.UUID(int=draw.getrandbits(128), version=4),
+        occurred_at=occurred, published_at=occurred, recorded_at=occurred + late,
+        bureau=bureau, region="mena" if moved else home,
+        kind=draw.choice(KINDS), category=draw.choice(CATEGORIES),
+        restricted=draw.choice(("none", "none", "withheld")), test=draw.random() < 0.05,
+        measures=["persons-arrested"] * bool(persons),
+        measure_values=[Decimal(f"{persons}.000")] * bool(persons),
+        measure_units=["person"] * bool(persons), measure_bases=["period"] * bool(persons),
+        measure_usd=[None] * bool(persons), source_offset=number,
+    )  # fmt: skip
+
+
+def counting(facts: list[Fact], cut_off: datetime) -> Iterator[Fact]:
+    """Facts that count as of a cut-off, each copy; struck ones are gone when we knew of both."""
+    known = [fact for fact in facts if fact["recorded_at"] < cut_off and not fact["test"]]
+    strikes = [fact for fact in known if fact["supersedes_event_id"] is not None]
+    for fact in known:
+        if fact["kind"] == "recall":
+            continue
+        chain = fact["root"] or fact["event_id"]
+        if not any(
+            strike["supersedes_event_id"] == fact["event_id"]
+            or (strike["kind"] == "recall" and strike["root"] == chain)
+            for strike in strikes
+        ):
+            yield fact
+
+
+def recounted(dimensions: tuple[str, ...], facts: list[Fact], measure: str = "") -> Counter[Key]:
+    """Every cell that is not zero, in plain Python."""
+    cells: Counter[Key] = Counter()
+    for fact in facts:
+        value = 1
+        if measure:
+            value = sum(
+                int(v)
+                for m, v in zip(fact["measures"], fact["measure_values"], strict=True)
+                if m == measure
+            )
+        month = fact["occurred_at"].month
+        times = (f"{fact['occurred_at'].year}-Q{(month + 2) // 3}", str(fact["occurred_at"].year))
+        own = [name for name in dimensions if name != "time_period"]
+        for time, *codes in product(times, *((fact[name], "total") for name in own)):
+            cells[time, *codes] += value
+    return cells
+
+
+@pytest.fixture(scope="module")
+def landed(service: ClickHouseProcess, client: Client) -> dict[int, list[Fact]]:
+    """All histories, each block landed by two loaders at once, and everything once more."""
+    histories = {year: history(year) for year in YEARS}
+    blocks = [
+        (
+            BlockPosition("histories", part, 0),
+            make_block([fact for found in histories.values() for fact in found[part]]),
+        )
+        for part in range(2)
+    ]
+
+    def load(_: int) -> None:
+        own = service.connection.client()
+        lander = BlockLander(own, ManualClock())
+        for position, block in blocks:
+            lander.land(position, block)
+        own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(load, range(2)))
+    load(2)
+    return {year: [fact for block in found for fact in block] for year, found in histories.items()}
+
+
+def manifest_of(cut_offs: dict[str, str]) -> Manifest:
+    codes = replace(Codes.of(Reference.load()), regions=REGIONS, kinds=KINDS, categories=CATEGORIES)
+    return Manifest(
+        1, max(cut_offs.values()), Frequency.QUARTER, min(cut_offs), False, "", "test", cut_offs,
+        codes, default_rules(), Noise(),
+        {name: load_datasets()[name].structure_digest for name in (*DATASETS, MEASURED)}, (),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("months", [0, 2, 12])
+def test_every_cell_is_a_recount_of_the_history_within_its_cut_off(
+    client: Client, landed: dict[int, list[Fact]], months: int
+) -> None:
+    cut_offs = {}
+    for year in YEARS:
+        for quarter in range(1, 5):
+            end = Period.parse(f"{year}-Q{quarter}").end
+            at = datetime(end.year, end.month, 1, tzinfo=UTC) + timedelta(days=30 * months)
+            cut_offs[f"{year}-Q{quarter}"] = cut_off_text(at)
+    found = {table.name: table for table in counted(client, manifest_of(cut_offs))}
+    for name in (*DATASETS, MEASURED):
+        expected: Counter[Key] = Counter()
+        for year, facts in landed.items():
+            for quarter in range(1, 5):
+                code = f"{year}-Q{quarter}"
+                counts = [
+                    fact
+                    for fact in counting(facts, parse_cut_off(cut_offs[code]))
+                    if _quarter(fact["occurred_at"].date()) == code
+                ]
+                measure = "persons-arrested" if name == MEASURED else ""
+                expected += recounted(found[name].dimensions, counts, measure)
+        published = {cell.codes[0] for cell in found[name].cells}
+        expected = Counter({key: n for key, n in expected.items() if n and key[0] in published})
+        assert values(found[name]) == expected, name
+
+
+def values(table: Table) -> Counter[Key]:
+    """What isn't zero."""
+    return Counter({cell.codes: cell.value for cell in table.cells if cell.value})
+
+
+def _quarter(day: date) -> str:
+    return Period.holding(day, Frequency.QUARTER).code
+
+
+def test_every_rollup_is_a_recount_of_the_log(
+    client: Client, landed: dict[int, list[Fact]]
+) -> None:
+    everything = [fact for facts in landed.values() for fact in facts]
+    ever = datetime(2100, 1, 1, tzinfo=UTC)
+    counts = list(counting(everything, ever))
+    recalls = [f for f in everything if f["kind"] == "recall" and not f["test"]]
+    persons = sum(int(sum(fact["measure_values"])) for fact in counts)
+    events = len(counts) + len(recalls)
+    for view in ("agg.events_by_month", "agg.events_by_day"):
+        (row,) = client.query(f"SELECT sum(events) FROM {view}").result_rows
+        assert row[0] == events, view
+    (row,) = client.query("SELECT toInt64(sum(value)) FROM agg.measures_by_month").result_rows
+    assert row[0] == persons
