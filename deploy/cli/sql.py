@@ -12,7 +12,7 @@ from deploy.cli.printing import note, print_bytes, print_json, print_table
 from deploy.cli.session import session_of
 from schemas.rights import RoleName
 
-__all__ = ["sql"]
+__all__ = ["server_s_words", "sql"]
 
 _SHOWN_ROWS = 1000
 _LONGEST_ERROR = 600
@@ -102,13 +102,13 @@ def _asked(at: Any, text: str, text_format: str | None) -> Any:
         raise  # away: not the statement's fault
     except ClickHouseError as error:
         raise PermanentError(
-            f"ClickHouse refused it: {_server_s_words(error)}", code="sql"
+            f"ClickHouse refused it: {server_s_words(error)}", code="sql"
         ) from error
     finally:
         client.close()
 
 
-def _server_s_words(error: Exception) -> str:
+def server_s_words(error: Exception) -> str:
     """What the server said, without the client's frame around it."""
     words = str(error).partition("server response: ")[2] or str(error)
     return words.partition(" (for url ")[0][:_LONGEST_ERROR]

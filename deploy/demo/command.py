@@ -25,6 +25,7 @@ from deploy.cli.session import Session, command_line
 from deploy.demo.queries import EXAMPLES, OPERATIONS, REGIONS_AND_CATEGORIES, Question
 from deploy.demo.receipts import alerts, receipt_rows, refusal_rows
 from deploy.demo.shown import Shown
+from deploy.demo.statistics import make_release, show_release
 from deploy.demo.surge import burst
 from deploy.embedded import interruptible
 from deploy.handover import open_handover
@@ -118,6 +119,9 @@ def demo_command(
         with stages.stage("verifying: recounting everything from the topics"):
             verdict = verify_session(session, progress=lambda stage: note(f"  {stage}"))
         shown.verdict(verdict)
+        with stages.stage("a statistical release: counted, protected, attacked, published"):
+            manifest = make_release(session, clock, _SPAN)
+        show_release(session, manifest, shown)
         _show_processes(stack, shown)
         shown.end()
         if stay if stay is not None else sys.stdout.isatty():

@@ -48,15 +48,19 @@ class ManifestFolder:
             RetryableError: somebody does already.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RetryableError(
-                    f"another process works on the releases in {self.path}: wait for it",
-                    code="release-under-way",
-                ) from None
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise RetryableError(
+                f"another process works on the releases in {self.path}: wait for it",
+                code="release-under-way",
+            ) from None
+        try:
             yield
+        finally:
+            os.close(lock)
 
     def manifests(self) -> list[Manifest]:
         """All of them, in order."""

@@ -147,6 +147,8 @@ class Releases:
                 self.tell(f"going on without them: {error}")
                 manifest = without(manifest, earlier, error.cells)
                 continue
+            for figure in made.unused:
+                self.tell(f"another figure than ours, so it is no help to anybody: {figure}")
             self._stage(made)
             return made
 

@@ -196,6 +196,14 @@ def _public(
             unused.append(f"{known.source}: {known.measure} {dict(known.at)}")
         else:
             found.append(PublicTotal((cell,), known.low, known.high, known.source, values[cell]))
+    known_empty = Status.of(manifest, tables, ())
+    found += [
+        PublicTotal((cell,), 0, 0, "coverage", 0)
+        for cell, value in values.items()
+        if not value
+        and (at := dict(cell.at))
+        and known_empty.nothing(at.get(TIME, ""), at.get("region", TOTAL))
+    ]
     found += [
         PublicTotal((cell,), value, value, "waiver", value)
         for cell, value in values.items()

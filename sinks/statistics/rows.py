@@ -108,15 +108,20 @@ class Status:
         """The published row of a cell."""
         at = dict(zip(dataset.dimensions, cell.codes, strict=True))
         period, region = at.get(TIME, ""), at.get("region", "")
+        nothing = self.nothing(period, region)
         shown = rounded(cell.value, dataset.rounding)[0]
         state = published_state(cell.state)
-        if period in self.future:
-            return PublishedRow(cell.codes, None, unit, "M", "F", state)
-        if (period, region) in self.unreported and not cell.value:
-            return PublishedRow(cell.codes, None, unit, "O", "F", state)
+        if nothing and not cell.value:
+            return PublishedRow(cell.codes, None, unit, nothing, "F", state)
         status = self.letter(period, region, is_hidden=is_hidden)
         value = None if is_hidden else shown
         return PublishedRow(cell.codes, value, unit, status, "C" if is_hidden else "F", state)
+
+    def nothing(self, period: str, region: str) -> str:
+        """M or O where everybody knows that there is nothing; else empty."""
+        if period in self.future:
+            return "M"
+        return "O" if (period, region) in self.unreported else ""
 
     def letter(self, period: str, region: str, *, is_hidden: bool) -> str:
         """B before Q before P, else A."""
