@@ -9,6 +9,7 @@ there then (see `progress`), other faults meanwhile included.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
 import threading
@@ -142,10 +143,13 @@ def soak(
     *,
     events_per_s: float = 30.0,
     interval_s: tuple[float, float] = (1.0, 4.0),
+    minutes: float = math.inf,
     keep: Path | None = None,
     tell: Tell = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
     """Strike `faults` times, settle, verify; the report as plain values.
+
+    Once so many minutes have passed nothing more is struck.
 
     Raises:
         NotRecoveredError: something stays down; the report of what was until then is its note.
@@ -160,6 +164,8 @@ def soak(
         started_s = time.monotonic() - began
         try:
             for fault in schedule(seed, faults, interval_s):
+                if time.monotonic() - began > minutes * 60:
+                    break
                 run.wait(fault.after_s)
                 run.strike(fault)
             while run.outstanding:
