@@ -43,7 +43,7 @@ from producers.outbox import Outbox
 from producers.stream import quiet_logger
 from schemas import wire
 from schemas.clock import Clock, Deadline
-from schemas.connections import KafkaConnection
+from schemas.connections import KafkaConnection, consume
 from schemas.errors import ConfigurationError, RetryableError
 from schemas.registry import SchemaIds
 from schemas.topics import receipts_topic
@@ -168,7 +168,7 @@ def _records(
             while unread:
                 check(deadline)
                 wait_s = min(_POLL_S, deadline.remaining())
-                for message in consumer.consume(_POLL_RECORDS, wait_s):
+                for message in consume(consumer, _POLL_RECORDS, wait_s):
                     error = message.error()
                     if error is None:
                         yield message

@@ -16,8 +16,9 @@ from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
+    from confluent_kafka import Consumer, Message
 
-__all__ = ["ClickHouseConnection", "KafkaConnection", "RegistryConnection"]
+__all__ = ["ClickHouseConnection", "KafkaConnection", "RegistryConnection", "consume"]
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
@@ -101,6 +102,17 @@ class KafkaConnection:
                 **extra,
             }
         )
+
+
+def consume(consumer: Consumer, most: int, timeout_s: float) -> list[Message]:
+    """What has come of up to `most` messages, as soon as there is one; none after `timeout_s`.
+
+    The client's own call waits its whole time for more, where there are fewer than it may take.
+    """
+    messages = consumer.consume(1, timeout_s)
+    if messages and most > 1:
+        messages += consumer.consume(most - 1, 0.0)
+    return messages
 
 
 @dataclass(frozen=True, slots=True)

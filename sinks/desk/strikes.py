@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.clock import Clock, Deadline
+from schemas.connections import consume
 from schemas.errors import RetryableError
 from schemas.wire import WireError
 from sinks.desk.newer import AskingReader
@@ -66,7 +67,7 @@ class StrikeFollower:
                     f"{self._topic} was read to offset {self._next_offset} of {end} "
                     f"in {_LIMIT_S:.0f} s: is the broker well?"
                 )
-            messages = consumer.consume(_BATCH, 0.5)
+            messages = consume(consumer, _BATCH, 0.5)
             items = self.take([m for m in messages if m.topic() == self._topic])
             unreadable += [item for item in items if isinstance(item, Unreadable)]
             for error in filter(None, map(failure_of, messages)):

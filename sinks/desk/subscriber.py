@@ -20,7 +20,7 @@ from types import TracebackType
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.clock import Clock, Deadline, SystemClock
-from schemas.connections import KafkaConnection, RegistryConnection
+from schemas.connections import KafkaConnection, RegistryConnection, consume
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import headers_of
 from schemas.registry import SchemaIds
@@ -203,7 +203,7 @@ class Subscriber:
         next_before, given_out = dict(self._next), len(self._unacknowledged)
         try:
             most = min(max_records or self._max_records, self._max_records)
-            messages = parts.consumer.consume(most, 0.0 if told else timeout_s)
+            messages = consume(parts.consumer, most, 0.0 if told else timeout_s)
             told += parts.follower.take([m for m in messages if m.topic() == self._strikes])
             newer = self._take_all(messages, parts, items)
             parts.watch.look()

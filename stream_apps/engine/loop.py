@@ -167,7 +167,8 @@ class TransactionalLoop:
         patience = Deadline.after(self._clock, min(_POLL_S, settings.tick_interval_s))
         while True:
             full = self._is_full()
-            room = 1 if full else self._limit - len(self._collected)
+            # The first alone: asked for more, the client would wait for them, and not for linger_s.
+            room = self._limit - len(self._collected) if self._collected and not full else 1
             wait_s = 0.0 if full else min(_POLL_S, patience.remaining())
             if self._keep(self._consumer.consume(room, wait_s)):
                 patience = Deadline.after(self._clock, settings.linger_s)

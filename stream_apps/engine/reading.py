@@ -22,7 +22,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.clock import Clock, Deadline
-from schemas.connections import KafkaConnection
+from schemas.connections import KafkaConnection, consume
 from schemas.errors import ConfigurationError, PermanentError, RetryableError
 from stream_apps.engine.errors import classify
 from stream_apps.engine.records import Consumed, Partition, consumed
@@ -185,7 +185,7 @@ def _read(
                     f"{timeout_s:g} s: is a transaction hanging?"
                 )
             came = False
-            messages = consumer.consume(_BATCH, 0.2)
+            messages = consume(consumer, _BATCH, 0.2)
             if messages:
                 steps = _steps(kafka, consumer, messages)
             else:

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.clock import Deadline, ManualClock, SystemClock
-from schemas.connections import KafkaConnection
+from schemas.connections import KafkaConnection, consume
 from schemas.errors import ConfigurationError, RetryableError
 from stream_apps.engine import (
     Consumed,
@@ -60,6 +60,21 @@ def topics(stack: Stack) -> Iterator[tuple[str, str, str]]:
     yield names
     for future in admin.delete_topics(list(names)).values():
         future.result()
+
+
+def test_a_record_that_comes_alone_is_handed_on_at_once(
+    stack: Stack, topics: tuple[str, str, str]
+) -> None:
+    consumer = Consumer(stack.kafka.consumer_config("alone", auto_offset_reset="earliest"))
+    consumer.assign([TopicPartition(topics[0], 0, 0)])
+    producer = Producer(stack.kafka.producer_config())
+    producer.produce(topics[0], b"alone", partition=0)
+    assert producer.flush(30) == 0
+    patience = Deadline.after(SystemClock(), 60)
+    (message,) = consume(consumer, 1000, patience.remaining())
+    assert not patience.expired()
+    assert message.value() == b"alone"
+    consumer.close()
 
 
 class Worker:
