@@ -45,7 +45,7 @@ KINDS: Mapping[str, Sequence[Kind]] = {
     "loader 1": (*_WORKER, *_CLOCK),
     "bureaus": (*_WORKER, *_CLOCK, FULL_DISK),
     "desk": (*_WORKER, *_CLOCK, FULL_DISK),
-    "kafka": (*_SERVER, FULL_DISK),
+    "kafka": _SERVER,  # of a limit that stands for a full disk it loses what it took: docs/faults.md
     "registry": _SERVER,
     "clickhouse": _SERVER,  # its engine takes no notice of the limit that stands for a full disk
 }
