@@ -45,9 +45,10 @@ KINDS: Mapping[str, Sequence[Kind]] = {
     "loader 1": (*_WORKER, *_CLOCK),
     "bureaus": (*_WORKER, *_CLOCK, FULL_DISK),
     "desk": (*_WORKER, *_CLOCK, FULL_DISK),
-    "kafka": _SERVER,  # of a limit that stands for a full disk it loses what it took: docs/faults.md
+    # No full disk: docs/faults.md says what the limit that stands for one does to these two.
+    "kafka": _SERVER,
+    "clickhouse": _SERVER,
     "registry": _SERVER,
-    "clickhouse": _SERVER,  # its engine takes no notice of the limit that stands for a full disk
 }
 """What may happen to whom."""
 _SERVERS = frozenset({"kafka", "registry", "clickhouse"})
