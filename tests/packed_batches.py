@@ -16,6 +16,7 @@ __all__ = ["send_in_two_members", "send_packed"]
 
 _CUT_AT = 20
 _MOST = 10**9
+_LONG_MS = 60_000  # `flush` ends the waiting, once all are there
 
 
 def send_packed(
@@ -24,7 +25,7 @@ def send_packed(
     """Records (topic, partition, key, value) of any size, those of a partition as one batch."""
     producer = Producer(
         kafka.producer_config(
-            compression_type=codec, message_max_bytes=_MOST, batch_size=_MOST, linger_ms=1000,
+            compression_type=codec, message_max_bytes=_MOST, batch_size=_MOST, linger_ms=_LONG_MS,
             queue_buffering_max_kbytes=_MOST // 1000,
         )
     )  # fmt: skip
