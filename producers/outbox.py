@@ -23,7 +23,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -265,7 +265,9 @@ class Outbox:
 
         `moves` is what `Outbox.moves` was before they were read; False, and nothing is written, if
         it has grown since: they may have other numbers now. A power cut may lose the last of these
-        notes, no fsync being spent on them; the receipts know such a record again.
+        notes, no fsync being spent on them; the receipts know such a record again. So they do where
+        the disk has no room for a note: it is kept in memory then, for nothing but sending makes
+        room.
         """
         with self._lock, self._read_lock:
             if moves != self.moves:
@@ -277,7 +279,7 @@ class Outbox:
                 if number > self._accounts.by_row[row].offered
             }
             if offered:
-                with transaction(self._reader, self.path):
+                with suppress(RetryableError), transaction(self._reader, self.path):
                     self._reader.executemany(
                         "UPDATE accounts SET offered = ? WHERE id = ?",
                         [(number, row) for row, number in offered.items()],

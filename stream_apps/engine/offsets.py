@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas.errors import RetryableError
 
@@ -41,11 +41,19 @@ def send_offsets(
     call = threading.Thread(target=send, name="send-offsets", daemon=True)
     call.start()
     call.join(timeout_s + _GRACE_S)
-    if call.is_alive():
+    error = raised[0] if raised else None
+    if call.is_alive() or _is_time_out(error):
         raise RetryableError(
             f"the broker took no offsets of the group for {timeout_s:g} s, as may be after a "
             "broker's restart: restart the worker, which goes on from its last commit",
             code="offsets-not-taken",
-        )
-    if raised:
-        raise raised[0]
+        ) from error
+    if error is not None:
+        raise error
+
+
+def _is_time_out(error: BaseException | None) -> bool:
+    """The broker may take them yet, into the next transaction of this producer."""
+    if not isinstance(error, KafkaException):
+        return False
+    return bool(error.args[0].code() == KafkaError._TIMED_OUT)  # noqa: SLF001

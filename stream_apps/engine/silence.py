@@ -4,7 +4,8 @@ Of a gzip batch in two members, which a broker takes, librdkafka decompresses th
 nothing of what it then can't parse: it fetches the batch again and again, and nothing of the
 partition comes after it. Only a second client that is as silent at that offset proves it: any other
 reason to stand still (an open transaction, an aborted one at the end, a slow broker) lets it reach
-the end or a record.
+the end or a record. A broker that is away or hangs proves nothing: it must have told that client
+where the log ends. And what is not compressed is never stepped over.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _PROOF_S = 10.0
 
 
 class Silence:
-    """Looks where a consumer's partitions stand, once a call; `after_s` is how long one may."""
+    """Looks where a consumer's partitions stand, at one a call; `after_s` is how long one may."""
 
     def __init__(self, kafka: KafkaConnection, clock: Clock, after_s: float) -> None:
         self._kafka = kafka
@@ -39,8 +40,10 @@ class Silence:
         """The position, since when, and up to which end somebody looked already."""
 
     def broken(self, consumer: Consumer, positions: Mapping[Partition, int]) -> list[Consumed]:
-        """The batches that the client is silent about, as records; the consumer is behind them."""
-        found: list[Consumed] = []
+        """The batch that the client is silent about, as a record; the consumer is behind it.
+
+        A look takes 10 s and more, in which the consumer is not asked: one a call.
+        """
         now_s = self._clock.monotonic_s()
         self._stands = {p: stand for p, stand in self._stands.items() if p in positions}
         for where, position in positions.items():
@@ -54,18 +57,26 @@ class Silence:
             self._stands[where] = (position, self._clock.monotonic_s(), end)
             try:
                 if _is_silent(self._kafka, where, position):
-                    found.append(step_over(self._kafka, consumer, where, position, "no error told"))
+                    return [step_over(self._kafka, consumer, where, position, "no error told")]
             except (KafkaException, RetryableError) as failure:
                 self._stands[where] = (position, self._clock.monotonic_s(), -1)
                 log.warning("engine.silence", error=str(failure))
-        return found
+            return []
+        return []
 
 
 def _is_silent(kafka: KafkaConnection, where: Partition, offset: int) -> bool:
-    """Whether a client of its own hears nothing from this offset on: no record, error or end."""
+    """Whether a client of its own hears nothing from this offset on: no record, error or end.
+
+    And that from a broker that answers it.
+    """
     consumer = Consumer(kafka.consumer_config("liaison-reading", enable_partition_eof=True))
     try:
-        consumer.assign([TopicPartition(*where, offset)])
-        return not consumer.consume(1, _PROOF_S)
+        place = TopicPartition(*where, offset)
+        consumer.assign([place])
+        if consumer.consume(1, _PROOF_S):
+            return False
+        _, end = consumer.get_watermark_offsets(place, cached=True)
+        return bool(end > offset)
     finally:
         consumer.close()

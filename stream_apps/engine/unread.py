@@ -70,10 +70,15 @@ def step_over(
     What came of the partition together with the error is outdated.
 
     Raises:
-        RetryableError: the batch could not be fetched.
+        RetryableError: the batch could not be fetched, or is not compressed, and so is sound.
         KafkaException: the consumer can't seek.
     """
     batch = _fetch(kafka, where, offset)
+    if batch.codec == _CODECS[0]:
+        raise RetryableError(
+            f"the batch at {where.topic} [{where.partition}] offset {offset} is not compressed: "
+            "what keeps it from being read is not its bytes"
+        )
     consumer.seek(TopicPartition(*where, batch.last + 1))
     why = (
         f"a batch of {batch.records} records at offsets {batch.first} to {batch.last}, "
@@ -110,7 +115,7 @@ def _fetch(kafka: KafkaConnection, place: Partition, offset: int) -> _Batch:
     where = f"{place.topic} [{place.partition}] offset {offset}"
     try:
         content = asyncio.run(_answer(kafka, place, offset))
-    except (AIOKafkaError, OSError, TimeoutError) as error:
+    except (AIOKafkaError, OSError, TimeoutError, ValueError, AssertionError) as error:
         raise RetryableError(
             f"the batch at {where}, which is not to be decompressed, can't be fetched as it is "
             f"({type(error).__name__}: {error}): is the broker away?"

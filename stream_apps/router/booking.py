@@ -179,7 +179,7 @@ class Booking:
         for place, account in self.book.touched():
             where = (place, account.key)
             refusals = self._refusals.get(where, [])
-            waited = account.is_receipt_away(now_ms, RECEIPT_INTERVAL_MS)
+            waited = account.has_waited(now_ms, RECEIPT_INTERVAL_MS)
             answered = bool(refusals) or where in self._at_once or (account.receipt_due and waited)
             if answered:
                 account.receipted_at = now_ms

@@ -119,12 +119,9 @@ class Account:
     def __post_init__(self) -> None:
         self._forget_beyond_bounds()
 
-    def is_receipt_away(self, now_ms: int, interval_ms: int) -> bool:
-        """Whether the last receipt is an interval away from now, in whatever direction.
-
-        One that lies ahead was timed by a clock that was wrong: it is no reason to wait for it.
-        """
-        return abs(now_ms - self.receipted_at) >= interval_ms
+    def has_waited(self, now_ms: int, interval_ms: int) -> bool:
+        """Whether the last receipt lies an interval back."""
+        return now_ms - self.receipted_at >= interval_ms
 
     def standing(self, sequence: int, crc: int, *, replay: bool = False) -> Standing:
         """What booking this number would mean."""
@@ -365,11 +362,15 @@ class Book:
             yield place, account
 
     def due(self, now_ms: int, interval_ms: int) -> list[tuple[Place, AccountKey]]:
-        """Accounts whose receipt is due and the last one an interval away, the oldest first."""
+        """Accounts whose receipt is due by this process's clock, the oldest first.
+
+        One that lies ahead was timed by a clock that was wrong: it is no reason to wait. That can't
+        be said by a batch's time, which lies behind wherever the router does.
+        """
         due = [
             (account.receipted_at, where)
             for where, account in self._kept.items()
-            if account.receipt_due and account.is_receipt_away(now_ms, interval_ms)
+            if account.receipt_due and abs(now_ms - account.receipted_at) >= interval_ms
         ]
         return [where for _, where in sorted(due)]
 

@@ -172,3 +172,19 @@ def test_a_file_that_another_program_locks_is_told_as_such(
         other.execute("ROLLBACK")
         other.close()
         assert outbox.accept([draft(1)])[0].sequence == 1
+
+
+def test_what_no_note_can_be_written_of_is_sent_all_the_same_and_does_not_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producers.storage._BUSY_TIMEOUT_S", 0.05)
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(1)])
+        outbox.confirm()
+        waiting = outbox.read(0, max_records=9, max_bytes=1 << 20)
+        other = sqlite3.connect(tmp_path / "o", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # as a disk without room: nothing can be written
+        assert outbox.offer(waiting, outbox.moves)
+        other.execute("ROLLBACK")
+        other.close()
+        assert outbox.readdress(lambda _lane: "intel.africa", lambda value, *_: value) == []
