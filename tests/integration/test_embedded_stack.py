@@ -88,6 +88,25 @@ def _produce(addresses: Addresses, values: list[bytes], *, commit: bool) -> None
         producer.abort_transaction(PATIENCE_S)
 
 
+def _leave_open(addresses: Addresses) -> Producer:
+    """A transaction that nobody ends, of a time that is over before a broker is back."""
+    settings = addresses.kafka.producer_config(transactional_id="left", transaction_timeout_ms=1000)
+    producer = Producer(settings)
+    producer.init_transactions(PATIENCE_S)
+    producer.begin_transaction()
+    producer.produce(TOPIC, b"left open")
+    producer.flush(PATIENCE_S)
+    return producer
+
+
+def _committed_in_time(addresses: Addresses, expected: list[bytes]) -> list[bytes | None]:
+    """What is committed, once it is that, or when patience is over."""
+    deadline = Deadline.after(SystemClock(), PATIENCE_S)
+    while (found := _committed(addresses)) != expected and not deadline.expired():
+        SystemClock().sleep(0.5)
+    return found
+
+
 def _committed(addresses: Addresses) -> list[bytes | None]:
     """Every committed record of the topic, up to its end."""
     settings = addresses.kafka.consumer_config(
@@ -130,6 +149,7 @@ def test_data_and_ids_survive_kill_9_of_each_server_and_a_restart(tmp_path: Path
         _produce(addresses, [b"aborted"], commit=False)
         first_id = _schema_id(addresses)
         before = stack.pids()
+        left_open = _leave_open(addresses)
 
         for server in ("kafka", "registry"):
             os.kill(before[server], signal.SIGKILL)
@@ -141,6 +161,9 @@ def test_data_and_ids_survive_kill_9_of_each_server_and_a_restart(tmp_path: Path
 
         assert _committed(addresses) == [b"one", b"two"]
         _produce(addresses, [b"three"], commit=True)
+        everything = [b"one", b"two", b"three"]
+        assert _committed_in_time(addresses, everything) == everything
+        del left_open
         assert _schema_id(addresses) == first_id
     assert _all_gone(*before.values(), *after.values())
 
