@@ -172,6 +172,7 @@ class Booking:
             if room <= 0:
                 return
             room -= _written_bytes(self.book.change(place, key))
+            self._at_once.add((place, key))
 
     def take(self, now_ms: int) -> list[Produced]:
         """Dead letters, receipts and ledger entries of the batch."""
