@@ -51,7 +51,7 @@ def ledger(
     """
     if context.invoked_subcommand is not None:
         return
-    from schemas import wire
+    from deploy.accounts import newest_entries
     from schemas.clock import SystemClock
     from schemas.topics import SOURCE_REGIONS, ledger_topic
     from stream_apps.engine import read_topics
@@ -59,20 +59,13 @@ def ledger(
     session = session_of(context)
     kafka = session.connections.kafka
     ids = session.schema_ids()
-    newest: dict[bytes, dict[str, Any]] = {}
     topics = [ledger_topic(name) for name in ([region] if region else SOURCE_REGIONS)]
     with told_progress() as told:
-        for record in read_topics(kafka, topics, SystemClock(), progress=partial(told, "reading")):
-            key, value = record.key or b"", record.value
-            if value is None:
-                newest.pop(key, None)
-                continue
-            schema = ids.by_id[wire.schema_id_of(value)]
-            entry = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
-            if bureau is None or entry["bureau"] == bureau:
-                newest[key] = entry
+        records = read_topics(kafka, topics, SystemClock(), progress=partial(told, "reading"))
+        found = newest_entries(records, ids)
     entries = sorted(
-        newest.values(), key=lambda e: (e["bureau"], e["system"], e["lane"], e["epoch"])
+        (entry for entry in found if bureau is None or entry["bureau"] == bureau),
+        key=lambda e: (e["bureau"], e["system"], e["lane"], e["epoch"]),
     )
     if as_json:
         print_json(entries)

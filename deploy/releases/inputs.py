@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from schemas import wire
+from deploy.accounts import newest_entries
 from schemas.clock import SystemClock
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
@@ -74,16 +74,10 @@ def _read(path: Path, form: TypeAdapter[Any]) -> Any:
 
 def ledger_counts(kafka: KafkaConnection, ids: SchemaIds) -> LedgerCounts:
     """All accounts together, as the ledger has them now."""
-    newest: dict[bytes, tuple[int, int, int]] = {}
     topics = [ledger_topic(region) for region in SOURCE_REGIONS]
-    for record in read_topics(kafka, topics, SystemClock()):
-        key, value = record.key or b"", record.value
-        if value is None:
-            newest.pop(key, None)
-            continue
-        schema = ids.by_id[wire.schema_id_of(value)]
-        entry = wire.decode(schema.plain, value, offset=wire.FRAME_BYTES)
-        missing = sum(gap["last"] - gap["first"] + 1 for gap in entry["missing"])
-        newest[key] = (entry["high"], entry["rejected"] + entry["quarantined"], missing)
-    sums = [sum(column) for column in zip(*newest.values(), strict=True)] or [0, 0, 0]
-    return LedgerCounts(*sums)
+    entries = newest_entries(read_topics(kafka, topics, SystemClock()), ids)
+    return LedgerCounts(
+        sum(entry["high"] for entry in entries),
+        sum(entry["rejected"] + entry["quarantined"] for entry in entries),
+        sum(gap["last"] - gap["first"] + 1 for entry in entries for gap in entry["missing"]),
+    )
