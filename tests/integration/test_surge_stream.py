@@ -263,6 +263,33 @@ def test_a_commit_that_ran_ahead_of_the_table_loses_no_count(world: World) -> No
     assert totals(world.wait_all_counted()) == {"europe": 7, "mena": 5}
 
 
+def test_offsets_committed_behind_the_table_catch_up_with_it(world: World) -> None:
+    worker = world.start()
+    world.transaction(("europe", [fact(0, 3)]))
+    world.transaction(("europe", [fact(0, 4)]))
+    world.wait_all_counted()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0, world.log()
+    europe = TopicPartition(world.topics.facts, region_partition("europe"), 1)
+    group = ConsumerGroupTopicPartitions(world.topics.app_id, [europe])
+    admin = AdminClient(world.kafka.client_config())
+    for answer in admin.alter_consumer_group_offsets([group]).values():
+        answer.result(20)
+    world.start()
+    world.transaction(("europe", [fact(0, 5)]))
+    assert totals(world.wait_all_counted()) == {"europe": 12}
+    asked = ConsumerGroupTopicPartitions(
+        world.topics.app_id, [TopicPartition(world.topics.facts, europe.partition)]
+    )
+
+    def committed() -> int:
+        (answer,) = admin.list_consumer_group_offsets([asked]).values()
+        return int(answer.result(20).topic_partitions[0].offset)
+
+    last = world.ends()["europe"]
+    world.wait("the commit of what was counted", lambda: committed() == last + 1)
+
+
 @pytest.mark.parametrize("fault", ["reads-nothing", "thread-hangs"])
 def test_a_worker_that_stands_still_ends_and_the_next_one_goes_on(world: World, fault: str) -> None:
     world.transaction(("europe", [fact(0, 3)]))
