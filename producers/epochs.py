@@ -25,8 +25,12 @@ _ROWS = 1000
 
 
 class Retired(NamedTuple):
-    """What its receipt says of a retired account; `refused` are ranges, both ends included."""
+    """What its receipt says of a retired account (its row in the file).
 
+    `refused` are ranges of numbers, both ends included; none overlaps another.
+    """
+
+    account: int
     high: int
     refused: tuple[tuple[int, int], ...]
 
@@ -86,10 +90,16 @@ def move(
         moved += account.next_sequence - first
 
 
-def forget_refused(database: sqlite3.Connection, account: Account, retired: Retired) -> None:
-    """Forget the receipts of what a retired account refused."""
-    for table in ("receipts", "kept_receipts"):
-        database.executemany(
-            f"DELETE FROM {table} WHERE account = ? AND sequence BETWEEN ? AND ?",
-            [(account.row, first, last) for first, last in retired.refused],
-        )
+def forget_refused(database: sqlite3.Connection, retired: Retired) -> None:
+    """Forget the receipts of what a retired account refused; one pass, however many ranges."""
+    database.execute("CREATE TEMP TABLE refused (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)")
+    try:
+        database.executemany("INSERT INTO temp.refused VALUES (?, ?)", retired.refused)
+        for table in ("receipts", "kept_receipts"):
+            database.execute(
+                f"DELETE FROM {table} WHERE account = ? AND sequence <= (SELECT last "
+                "FROM temp.refused WHERE first <= sequence ORDER BY first DESC LIMIT 1)",
+                (retired.account,),
+            )
+    finally:
+        database.execute("DROP TABLE temp.refused")

@@ -195,18 +195,26 @@ class Outbox:
         with self._lock, self._reloading():
             current = self._accounts.current[lane]
             with transaction(self._db, self.path):
+                if retired is not None:
+                    forget_refused(self._db, retired)
                 tails = []
                 for account in self._accounts.of_lane(lane):
                     first = account.next_sequence
                     if not self._confirmed:
                         first = self._unsent_from(account)
-                    if retired is not None and account.row == current.row:
+                    if retired is not None and account.row == retired.account:
                         first = first_to_move(self._db, account, first, retired)
-                        forget_refused(self._db, account, retired)
                     tails.append((account, first))
                 begun = self._begin(current.topic, tails, restamp, sent=True)
             self._moved()
         return begun
+
+    def forget_refused(self, retired: Iterable[Retired]) -> None:
+        """Forget what accounts refused since a new epoch took their place: they were retired."""
+        with self._lock:
+            for account in retired:
+                with transaction(self._db, self.path):
+                    forget_refused(self._db, account)
 
     def readdress(self, topic_of: Callable[[LaneKey], str], restamp: Restamp) -> list[Account]:
         """Move records that wait for another topic than their lane's now into a new epoch.

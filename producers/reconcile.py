@@ -9,8 +9,8 @@ Records that were pending in the backup stay as they are: they may have been sen
 their own number does the router know them again.
 
 An account that its receipts call retired accepts nothing more: it begins a new epoch too, and what
-waits goes out in that. What it refused must be published anew; a sender that runs meanwhile finds
-out when it is started again.
+waits goes out in that. What it refused must be published anew, also what the router gets to read
+only after that; a sender that runs meanwhile finds out when it is started again.
 
 What receipts can't tell: numbers that were sent and not yet booked or receipted, for instance while
 the router is down. Such a number is then used twice. The router sees that only while the number is
@@ -91,15 +91,20 @@ def reconcile_with_receipts(
             if key in accounts and value is not None:
                 told[key] = _told(ids, value)
     behind: dict[LaneKey, Retired | None] = {}
+    refused_since = []
     for key, account in accounts.items():
-        high, retired = told.get(key, _Told(0, None))
+        high, refused = told.get(key, _Told(0, None))
+        retired = None if refused is None else Retired(account.row, high, refused)
         if account.current and retired is not None:
             behind[account.lane] = retired
+        elif retired is not None and retired.refused:
+            refused_since.append(retired)
         elif (account.current or account.unconfirmed_from is not None) and high >= (
             account.unconfirmed_from or account.next_sequence
         ):
             behind.setdefault(account.lane, None)
     again = partial(restamp, ids.by_id)
+    outbox.forget_refused(refused_since)
     begun = [outbox.begin_new_epoch(lane, again, retired) for lane, retired in behind.items()]
     outbox.confirm({accounts[key].row: said.high for key, said in told.items()})
     return begun
@@ -113,7 +118,8 @@ class _Told(NamedTuple):
     """What an account's newest receipt says."""
 
     high: int
-    retired: Retired | None
+    refused: tuple[tuple[int, int], ...] | None
+    """What it refused since it was retired, as ranges of numbers; None: it is not retired."""
 
 
 def _told(ids: SchemaIds, value: bytes) -> _Told:
@@ -129,7 +135,7 @@ def _told(ids: SchemaIds, value: bytes) -> _Told:
     if not receipt.get("retired"):  # an earlier version's receipt does not say
         return _Told(high, None)
     refused = [item for item in receipt["refused"] if item["code"] == _ACCOUNT_RETIRED]
-    return _Told(high, Retired(high, tuple((item["first"], item["last"]) for item in refused)))
+    return _Told(high, tuple((item["first"], item["last"]) for item in refused))
 
 
 def _records(

@@ -130,6 +130,7 @@ def test_an_outbox_whose_account_was_retired_goes_on_in_a_new_epoch(
     topic = make_topic(stack.kafka)
     with Outbox(tmp_path / "o", CLOCK) as outbox, Sender(outbox, stack.kafka, CLOCK) as sender:
         accepted, refused = publish(outbox, 1, topic), publish(outbox, 2, topic)
+        refused_later = publish(outbox, 4, topic)
         assert sender.drain(Deadline.after(CLOCK, 60)) == 0
     why = {"first": 2, "last": 2, "disposition": "rejected", "code": "account-retired"}
     book(refused, 2, retired=True, refused=[why])
@@ -143,6 +144,13 @@ def test_an_outbox_whose_account_was_retired_goes_on_in_a_new_epoch(
     assert waits.epoch == accepted.epoch != epoch
     assert (moved.epoch, moved.sequence) == (epoch, 1)
     assert (anew.epoch, anew.sequence) == (epoch, 2)
+
+    # The router comes to read what was sent before anybody knew.
+    book(refused, 3, retired=True, refused=[{**why, "last": 3}])
+    with Outbox(tmp_path / "o", CLOCK) as outbox:
+        assert publish(outbox, 4, topic) == refused_later
+        assert reconcile(outbox, stack.kafka) == []
+        assert publish(outbox, 4, topic).epoch == epoch
 
 
 def test_without_a_broker_the_receipts_are_unread_and_nothing_is_sent(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def test_of_a_retired_account_what_was_never_booked_moves_and_what_it_refused_is
         outbox.remove([(rows[0], rows[1])])
         (old,) = outbox.accounts()
         # Of 1 to 4, which were booked, 2 and 3 were refused; for 3 no acknowledgement came.
-        retired = Retired(4, ((2, 3),))
+        retired = Retired(old.row, 4, ((2, 3),))
         new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: b"%d" % n, retired)
         assert [(r.account.epoch, r.sequence) for r in waiting(outbox)] == [
             (old.epoch, 3),
@@ -323,13 +323,38 @@ def test_of_a_retired_account_what_was_never_booked_moves_and_what_it_refused_is
         ]
 
 
+def test_what_a_retired_account_refused_after_its_successor_began_is_taken_anew(
+    tmp_path: Path,
+) -> None:
+    with open_outbox(tmp_path / "o") as outbox:
+        outbox.accept([draft(n) for n in range(1, 10)])
+        outbox.confirm()
+        outbox.remove([(waiting(outbox)[0].row, waiting(outbox)[-1].row)])
+        (old,) = outbox.accounts()
+        retired = Retired(old.row, 2, ())
+        new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: value, retired)
+        outbox.forget_refused([Retired(old.row, 9, ((3, 3), (5, 6), (9, 9)))])
+        again = outbox.accept([draft(n) for n in range(1, 10)])
+        taken_anew = [n for n, receipt in enumerate(again, 1) if receipt.epoch == new.epoch]
+        assert taken_anew == [3, 5, 6, 9]
+        assert [receipt.sequence for receipt in again if receipt.epoch == old.epoch] == [
+            1,
+            2,
+            4,
+            7,
+            8,
+        ]
+
+
 def test_what_was_sent_of_a_retired_account_leaves_no_gap_in_the_next(tmp_path: Path) -> None:
     with open_outbox(tmp_path / "o") as outbox:
         outbox.accept([draft(n) for n in range(1, 6)])
         outbox.confirm()
         rows = [record.row for record in waiting(outbox)]
         outbox.remove([(rows[0], rows[0]), (rows[3], rows[3])])  # 4 was sent and is not booked yet
-        new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: value, Retired(1, ()))
+        (old,) = outbox.accounts()
+        retired = Retired(old.row, 1, ())
+        new = outbox.begin_new_epoch(LANE, lambda value, epoch, n: value, retired)
         assert [r.sequence for r in waiting(outbox)] == [2, 3, 1]
         assert new.next_sequence == 2
 
