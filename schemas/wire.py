@@ -17,11 +17,13 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException
 
+from schemas.compiled import IRREGULAR, compile_reader
 from schemas.errors import PermanentError
 
 __all__ = [
     "FRAME_BYTES",
     "MEASURE_SCALE",
+    "Canonical",
     "WireError",
     "base128",
     "container",
@@ -159,6 +161,25 @@ def decode_canonical(parsed: Any, body: bytes, offset: int) -> tuple[dict[str, A
             "numbers without needless bytes, indexes that the schema has)"
         )
     return record, end
+
+
+class Canonical:
+    """:func:`decode_canonical` of one plain record schema, for who reads many of it."""
+
+    def __init__(self, parsed: Any) -> None:
+        self._parsed = parsed
+        self._read = compile_reader(parsed)
+
+    def decode(self, body: bytes, offset: int) -> tuple[dict[str, Any], int]:
+        """The record from `offset` on, and where it ends.
+
+        Raises:
+            WireError: the bytes do not follow the schema, or are not its shortest form.
+        """
+        try:
+            return self._read(body, offset)
+        except IRREGULAR:
+            return decode_canonical(self._parsed, body, offset)
 
 
 def splice(schema_id: int, enrichment: bytes, framed_event: bytes) -> bytes:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -186,10 +186,11 @@ class _Recounting(Router):
         super().__init__(lane=lane, reference=reference, catalogue=catalogue, ids=ids)
         self._into = into
         self._evidence = evidence
+        self._fact = catalogue.schema("liaison.facts.Fact").plain
 
-    def mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
+    def mini_blocks(self, facts: Sequence[bytes]) -> Iterator[bytes]:
         for fact in facts:
-            self._into.facts.add(fact)
+            self._into.facts.add(wire.decode(self._fact, fact, whole=True))
         return iter(())
 
     def _route(self, record: Consumed) -> None:

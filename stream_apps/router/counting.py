@@ -6,7 +6,7 @@ ask (bureau, database, result, minute …) become one fact with a count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,7 +16,8 @@ from schemas.reference import Reference
 from schemas.rules import MAX_MEASURES, UNIT
 from schemas.wire import MEASURE_SCALE, decimal_bytes, unscaled_bytes
 from stream_apps.router.checks import root_bureau
-from stream_apps.router.decision import Decision
+from stream_apps.router.decision import ROUTER_VERSION, Decision
+from stream_apps.router.facts import FactWriter
 from stream_apps.router.money import usd
 from stream_apps.router.refusals import BAD_ENVELOPE, Refused
 
@@ -140,11 +141,21 @@ def fact_of(
     }
 
 
+class _Folded:
+    """Searches that are one fact, as far as they were seen."""
+
+    __slots__ = ("events", "offset", "published_at", "recorded_at")
+
+    def __init__(self) -> None:
+        self.events = self.published_at = self.recorded_at = self.offset = 0
+
+
 class SearchFolder:
     """Folds the searches of one transaction."""
 
-    def __init__(self) -> None:
-        self._facts: dict[tuple[object, ...], dict[str, Any]] = {}
+    def __init__(self, writer: FactWriter) -> None:
+        self._writer = writer
+        self._facts: dict[tuple[bytes, str, int, int, int], _Folded] = {}
 
     def add(
         self,
@@ -159,21 +170,34 @@ class SearchFolder:
             and int.from_bytes(measure["value"], "big", signed=True) > 0
             for measure in measures
         )
-        minute = head["occurred_at"] // _MINUTE_MS * _MINUTE_MS
-        key = (decision.fold, source[0], source[1], hit, minute, recorded_at // _MINUTE_MS)
+        topic, partition, offset = source
+        minute = head["occurred_at"] // _MINUTE_MS
+        key = (decision.fold[hit], topic, partition, minute, recorded_at // _MINUTE_MS)
         fact = self._facts.get(key)
         if fact is None:
-            fact = fact_of(decision, head, NOTHING, recorded_at, source)
-            fact.update(event_id=None, occurred_at=minute, result="hit" if hit else "no-hit")
-            self._facts[key] = fact
-            return
-        fact["events"] += 1
-        fact["source_offset"] = source[2]
-        fact["recorded_at"] = max(fact["recorded_at"], recorded_at)
-        fact["published_at"] = max(fact["published_at"], head["published_at"])
+            fact = self._facts[key] = _Folded()
+        fact.events += 1
+        fact.offset = offset
+        if recorded_at > fact.recorded_at:
+            fact.recorded_at = recorded_at
+        if head["published_at"] > fact.published_at:
+            fact.published_at = head["published_at"]
 
-    def take(self) -> list[dict[str, Any]]:
+    def take(self) -> Iterator[bytes]:
         """The folded facts, and begin anew."""
-        facts = list(self._facts.values())
-        self._facts.clear()
-        return facts
+        facts, self._facts = self._facts, {}
+        for (middle, topic, partition, minute, _), fact in facts.items():
+            times = {
+                "occurred_at": minute * _MINUTE_MS,
+                "published_at": fact.published_at,
+                "recorded_at": fact.recorded_at,
+            }
+            end = {
+                "source_topic": topic,
+                "source_partition": partition,
+                "source_offset": fact.offset,
+                "router_version": ROUTER_VERSION,
+                "events": fact.events,
+                "sign": 1,
+            }
+            yield self._writer.folded(middle, times, end)

@@ -8,11 +8,10 @@ remembered as the refusal that it earns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from schemas import wire
 from schemas.catalogue import STRETCH_START, Catalogue
+from schemas.compiled import compile_writer
 from schemas.reference import Reference
 from schemas.rules import (
     ICCS_CODE,
@@ -24,6 +23,7 @@ from schemas.rules import (
 )
 from schemas.topics import bureau_topic, desk_topic
 from stream_apps.router.audience import Audience, handling_class, readers
+from stream_apps.router.facts import SEARCH_RESULTS, FactWriter
 from stream_apps.router.priority import static_parts
 from stream_apps.router.refusals import BAD_ENVELOPE, NO_READER, UNKNOWN_PUBLISHER, Refused
 
@@ -44,8 +44,7 @@ _OTHER = "other"
 _SCHEMES = frozenset({"admiralty", "europol-4x4", "uk-3x5x2"})
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The remembered part of routing one event."""
 
     kind: str
@@ -61,8 +60,8 @@ class Decision:
     enrichment: bytes
     fact: Mapping[str, Any]
     score_parts: tuple[tuple[str, int], ...]
-    fold: tuple[object, ...]
-    """Of a search the fact's fixed part, to be compared; empty for all that isn't folded."""
+    fold: tuple[bytes, ...]
+    """Of a search its fact's middle without a hit and with one; empty for all that isn't folded."""
 
 
 class Decider:
@@ -72,7 +71,8 @@ class Decider:
         self._reference = reference
         enrichment = catalogue.schema("liaison.delivered.Enrichment")
         names = [f["name"] for f in enrichment.definition["fields"]]
-        self._fixed = enrichment.part(*names[names.index(STRETCH_START) :])
+        self._facts = FactWriter(catalogue)
+        self._write_fixed = compile_writer(enrichment.part(*names[names.index(STRETCH_START) :]))
 
     def decide(
         self,
@@ -115,7 +115,9 @@ class Decider:
             score_parts=static_parts(
                 kind, envelope["subtype"], categories[0], envelope["urgency"], envelope["gradings"]
             ),
-            fold=_compared(fact) if kind == "search" else (),
+            fold=tuple(self._facts.middle(fact, result) for result in SEARCH_RESULTS)
+            if kind == "search"
+            else (),
         )
 
     def _check(self, kind: str, envelope: Mapping[str, Any]) -> None:
@@ -180,8 +182,7 @@ class Decider:
     def _enrichment(
         self, kind: str, envelope: Mapping[str, Any], region: str, audience: Audience
     ) -> bytes:
-        return wire.encode(
-            self._fixed,
+        return self._write_fixed(
             {
                 "bureau": envelope["bureau"],
                 "kind": kind,
@@ -246,10 +247,6 @@ class Decider:
 def _topics(audience: Audience, categories: tuple[str, ...]) -> tuple[str, ...]:
     desks = [desk_topic(region, category) for region in audience.regions for category in categories]
     return (*desks, *(bureau_topic(bureau) for bureau in audience.bureaus))
-
-
-def _compared(fact: Mapping[str, Any]) -> tuple[object, ...]:
-    return tuple(tuple(v) if isinstance(v, list | tuple) else v for v in fact.values())
 
 
 def _known_grading(grading: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas import wire
 from schemas.catalogue import KINDS, STRETCH_START, Catalogue
+from schemas.compiled import compile_writer
 from schemas.headers import delivered_headers
 from schemas.ids import strike_hash
 from schemas.reference import Reference
@@ -21,6 +22,7 @@ from stream_apps.engine.records import Consumed, Produced
 from stream_apps.router.checks import root_bureau
 from stream_apps.router.counting import Valued, fact_of, value_measures
 from stream_apps.router.decision import Decision
+from stream_apps.router.facts import FactWriter
 from stream_apps.router.identifiers import Checked, check_identifier
 from stream_apps.router.priority import with_identifiers
 from stream_apps.router.reading import Read
@@ -41,9 +43,10 @@ class Delivery:
 
     def __init__(self, reference: Reference, catalogue: Catalogue, ids: SchemaIds) -> None:
         self._reference = reference
+        self._facts = FactWriter(catalogue)
         enrichment = catalogue.schema("liaison.delivered.Enrichment")
         names = [f["name"] for f in enrichment.definition["fields"]]
-        self._varying = enrichment.part(*names[: names.index(STRETCH_START)])
+        self._write_varying = compile_writer(enrichment.part(*names[: names.index(STRETCH_START)]))
         self._delivered_ids = {
             (kind, version): ids.id_of(catalogue.delivered(kind, version))
             for kind in KINDS
@@ -56,7 +59,7 @@ class Delivery:
 
     def deliver(
         self, read: Read, decision: Decision, record: Consumed
-    ) -> tuple[list[Produced], dict[str, Any] | None]:
+    ) -> tuple[list[Produced], bytes | None]:
         """Records for readers, and the fact; a search has neither, it is folded.
 
         Raises:
@@ -84,7 +87,8 @@ class Delivery:
         out += self._strikes(decision, read.head, record.timestamp_ms)
         out += self._links(decision, read.head, record.timestamp_ms)
         source = (record.topic, record.partition, record.offset)
-        return out, fact_of(decision, read.head, valued, record.timestamp_ms, source)
+        fact = fact_of(decision, read.head, valued, record.timestamp_ms, source)
+        return out, self._facts.whole(fact)
 
     def _enrichment(
         self, read: Read, decision: Decision, record: Consumed, valued: Valued
@@ -121,8 +125,7 @@ class Delivery:
         *flags: str,
     ) -> bytes:
         score = with_identifiers(decision.score_parts, checked)
-        return wire.encode(
-            self._varying,
+        return self._write_varying(
             {
                 "event_id": read.head["event_id"],
                 "recorded_at": record.timestamp_ms,

@@ -13,8 +13,7 @@ else are refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import wire
 from schemas.catalogue import EventSchema
@@ -39,8 +38,7 @@ _TEXT_FIELDS = frozenset(
 _MAX_TEXT = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """What one record says, as far as routing reads it."""
 
     schema: EventSchema
@@ -50,6 +48,15 @@ class Read:
     origin: tuple[str, str, str, int]
     measures: list[Mapping[str, Any]]
     identifiers: list[Mapping[str, Any]]
+
+
+class _Parts(NamedTuple):
+    """An event schema, and the parts of it that are read one by one."""
+
+    schema: EventSchema
+    head: wire.Canonical
+    stretch: wire.Canonical
+    counted: wire.Canonical
 
 
 class _Remembered:
@@ -81,6 +88,7 @@ class Reader:
         self._classifier = classifier
         self._memo: dict[tuple[int, int, bytes], _Remembered] = {}
         self._lengths: dict[tuple[int, bytes], set[int]] = {}
+        self._parts: dict[int, _Parts] = {}
         self._memo_size = memo_size
         self.hits = 0
         self.misses = 0
@@ -96,23 +104,18 @@ class Reader:
         except wire.WireError as error:
             raise Refused(UNDECODABLE, str(error)) from error
         assert value is not None
-        schema = self._ids.by_id.get(schema_id)
-        if not isinstance(schema, EventSchema):
-            raise Refused(
-                UNKNOWN_SCHEMA,
-                f"schema id {schema_id} is no event of this router's catalogue: provision the "
-                "registry, or update the router, then replay",
-            )
+        parts = self._parts.get(schema_id) or self._parts_of(schema_id)
+        schema = parts.schema
         try:
-            head, start = wire.decode_canonical(schema.head, value, wire.FRAME_BYTES)
+            head, start = parts.head.decode(value, wire.FRAME_BYTES)
             day = at_ms // _DAY_MS
             found, end = self._remembered(schema_id, day, value, start)
             if found is None:
-                found, end = self._decide(schema_id, schema, day, value, start, at_ms)
+                found, end = self._decide(schema_id, parts, day, value, start, at_ms)
             if value[end : end + 2] == b"\0\0":
                 counted: Mapping[str, list[Any]] = _EMPTY_COUNTED
             else:
-                counted = wire.decode_canonical(schema.counted, value, end)[0]
+                counted = parts.counted.decode(value, end)[0]
         except wire.WireError as error:
             raise Refused(UNDECODABLE, f"{schema.name} v{schema.version}: {error}") from error
         refused = None if found.refused is None else Refused(*found.refused)
@@ -120,6 +123,18 @@ class Reader:
             schema, head, found.decision, refused, found.origin,
             counted["measures"], counted["identifiers"],
         )  # fmt: skip
+
+    def _parts_of(self, schema_id: int) -> _Parts:
+        schema = self._ids.by_id.get(schema_id)
+        if not isinstance(schema, EventSchema):
+            raise Refused(
+                UNKNOWN_SCHEMA,
+                f"schema id {schema_id} is no event of this router's catalogue: provision the "
+                "registry, or update the router, then replay",
+            )
+        head, stretch, counted = map(wire.Canonical, (schema.head, schema.stretch, schema.counted))
+        parts = self._parts[schema_id] = _Parts(schema, head, stretch, counted)
+        return parts
 
     def _remembered(
         self, schema_id: int, day: int, value: bytes, start: int
@@ -135,10 +150,11 @@ class Reader:
         return None, 0
 
     def _decide(
-        self, schema_id: int, schema: EventSchema, day: int, value: bytes, start: int, at_ms: int
+        self, schema_id: int, parts: _Parts, day: int, value: bytes, start: int, at_ms: int
     ) -> tuple[_Remembered, int]:
         self.misses += 1
-        stretch, end = wire.decode_canonical(schema.stretch, value, start)
+        schema = parts.schema
+        stretch, end = parts.stretch.decode(value, start)
         assert schema.kind is not None
         kind = schema.kind
         by_keywords = stretch["category"] is None and kind not in _NO_CLASSIFIED_TEXT

@@ -10,7 +10,6 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import structlog
 
@@ -34,6 +33,7 @@ from stream_apps.router.checks import check_event, check_place
 from stream_apps.router.counting import SearchFolder
 from stream_apps.router.decision import Decider
 from stream_apps.router.delivery import Delivery
+from stream_apps.router.facts import FactWriter
 from stream_apps.router.keywords import Classifier
 from stream_apps.router.ledger import MAX_ACCOUNTS, AccountKey, Book, Place, Standing
 from stream_apps.router.reading import Read, Reader
@@ -54,7 +54,7 @@ from stream_apps.router.refusals import (
 
 __all__ = ["Router"]
 
-_BOOKABLE = frozenset({Standing.NEW, Standing.LATE, Standing.REPLAYED})
+_BOOKABLE = (Standing.NEW, Standing.LATE, Standing.REPLAYED)
 _MAX_MINI_BLOCK_BYTES = 1024 * 1024
 
 log = structlog.get_logger(__name__)
@@ -74,11 +74,11 @@ class Router:
         self._regions = {source_topic(region, lane): region for region in SOURCE_REGIONS}
         self._booking = Booking(lane, reference, catalogue, ids)
         self._delivery = Delivery(reference, catalogue, ids)
-        self._mini_block = catalogue.schema("liaison.facts.FactMiniBlock")
-        self._mini_block_id = ids.id_of(self._mini_block)
+        self._mini_block_id = ids.id_of(catalogue.schema("liaison.facts.FactMiniBlock"))
         self._out: list[Produced] = []
-        self._facts: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        self._searches: dict[str, SearchFolder] = defaultdict(SearchFolder)
+        self._facts: dict[str, list[bytes]] = defaultdict(list)
+        writer = FactWriter(catalogue)
+        self._searches: dict[str, SearchFolder] = defaultdict(lambda: SearchFolder(writer))
 
     @property
     def book(self) -> Book:
@@ -278,17 +278,23 @@ class Router:
         self._facts.clear()
         return out + self._booking.take(now_ms)
 
-    def mini_blocks(self, facts: list[dict[str, Any]]) -> Iterator[bytes]:
+    def mini_blocks(self, facts: Sequence[bytes]) -> Iterator[bytes]:
         """What is written of facts: one mini-block, or as many as keep each within its size."""
-        if not facts:
-            return
-        body = wire.encode(self._mini_block.plain, {"facts": facts})
-        if len(body) <= _MAX_MINI_BLOCK_BYTES or len(facts) == 1:
-            yield wire.frame(self._mini_block_id, body)
-        else:
-            half = len(facts) // 2
-            yield from self.mini_blocks(facts[:half])
-            yield from self.mini_blocks(facts[half:])
+        block: list[bytes] = []
+        size = 0
+        for fact in facts:
+            if block and size + len(fact) > _MAX_MINI_BLOCK_BYTES:
+                yield self._mini_block(block)
+                block, size = [], 0
+            block.append(fact)
+            size += len(fact)
+        if block:
+            yield self._mini_block(block)
+
+    def _mini_block(self, facts: list[bytes]) -> bytes:
+        """A mini-block is a record of one array: Avro concatenates."""
+        body = b"".join((wire.base128(2 * len(facts)), *facts, b"\0"))
+        return wire.frame(self._mini_block_id, body)
 
 
 def _check_size(record: Consumed) -> None:

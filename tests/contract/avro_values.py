@@ -7,14 +7,19 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import Schema
 
-__all__ = ["values_of"]
+__all__ = ["values_of", "values_of_plain"]
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
 def values_of(schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
     """Records of a schema."""
-    return _strategy(schema.plain, {})
+    return values_of_plain(schema.plain)
+
+
+def values_of_plain(parsed: Any) -> st.SearchStrategy[Any]:
+    """Values of a parsed schema without logical types."""
+    return _strategy(parsed, {})
 
 
 def _strategy(node: Any, named: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
