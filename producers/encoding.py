@@ -16,13 +16,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from producers.account import LaneKey
 from schemas import wire
 from schemas.catalogue import STRETCH_START, EventSchema, Schema
+from schemas.compiled import WriteRecord, compile_writer
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.models import Event
 from schemas.models.encode import plain_value
@@ -47,10 +48,13 @@ class _Layout:
     """Which of a kind's fields stand where."""
 
     stretch_fields: tuple[str, ...]
+    write_before_epoch: WriteRecord
+    write_after_epoch: WriteRecord
     rest_fields: tuple[str, ...]
-    rest: Any
+    write_rest: WriteRecord
     tail_fields: tuple[str, ...]
     tail_values: itemgetter[Any]
+    write_tail: WriteRecord
     empty_tail: bytes
     stretch_values: itemgetter[Any]
     unstretched_fields: tuple[str, ...]
@@ -68,21 +72,26 @@ def _layout(schema: EventSchema) -> _Layout:
     cut = envelope.index(STRETCH_START)
     stretch = tuple(name for name in envelope[cut:] if name not in _STAMP_FIELDS)
     tail = tuple(envelope[4:cut])
-    empty = dict.fromkeys(tail) | {"event_id": "", **dict.fromkeys(_HEAD_START[1:], 0)}
+    write_tail = compile_writer({**schema.head, "fields": schema.head["fields"][4:]})
+    fields = schema.stretch["fields"]
+    epoch = [f["name"] for f in fields].index("epoch")
+    before, after = ({**schema.stretch, "fields": f} for f in (fields[:epoch], fields[epoch + 1 :]))
     return _Layout(
         stretch_fields=stretch,
+        write_before_epoch=compile_writer(before),
+        write_after_epoch=compile_writer(after),
         rest_fields=tuple(names[1:]),
-        rest=schema.part(*names[1:]),
+        write_rest=compile_writer(schema.part(*names[1:])),
         tail_fields=tail,
         tail_values=itemgetter(*tail),
-        empty_tail=wire.encode(schema.head, empty)[4:],
+        write_tail=write_tail,
+        empty_tail=write_tail(dict.fromkeys(tail)),
         stretch_values=itemgetter(*stretch),
         unstretched_fields=(*tail, *names[1:]),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """An encoded stretch, cut where the epoch goes, and what the caller gave of it."""
 
     before_epoch: bytes
@@ -90,8 +99,7 @@ class _Stretch:
     given: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """An event that lacks only its number, which goes between `start` and `middle`."""
 
     digest: bytes
@@ -137,10 +145,10 @@ class EventEncoder:
             occurred = _varint(plain_value(event.occurred_at))
             tail = layout.empty_tail
             if any(value is not None for value in layout.tail_values(values)):
-                tail = self._tail(values)
-            rest = wire.encode(layout.rest, _plain_fields(values, layout.rest_fields))
+                tail = layout.write_tail(_plain_fields(values, layout.tail_fields))
+            rest = layout.write_rest(_plain_fields(values, layout.rest_fields))
             given = _canonical_text(stretch.given | _given(event, layout.unstretched_fields))
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise PermanentError(
                 f"{event.kind} {event.event_id} can't be written in Avro ({error}): "
                 "correct the text or number that is named",
@@ -180,18 +188,15 @@ class EventEncoder:
             )
         return value
 
-    def _tail(self, values: Mapping[str, Any]) -> bytes:
-        head = dict.fromkeys(_HEAD_START[1:], 0) | _plain_fields(values, self._layout.tail_fields)
-        return wire.encode(self._schema.head, {**head, "event_id": ""})[4:]
-
     def _stretch(self, event: Event) -> _Stretch:
-        fields = self._layout.stretch_fields
-        plain = {name: plain_value(event.__dict__[name]) for name in fields}
-        record = {**plain, **self._lane._asdict(), "producer": self._producer}
-        # Epochs 0 and 1 are one byte each: where the two encodings differ, the epoch stands.
-        zero, one = (wire.encode(self._schema.stretch, {**record, "epoch": n}) for n in (0, 1))
-        cut = next(at for at, (a, b) in enumerate(zip(zero, one, strict=True)) if a != b)
-        return _Stretch(zero[:cut], zero[cut + 1 :], _given(event, fields))
+        layout = self._layout
+        record = _plain_fields(event.__dict__, layout.stretch_fields)
+        record |= {**self._lane._asdict(), "producer": self._producer}
+        return _Stretch(
+            layout.write_before_epoch(record),
+            layout.write_after_epoch(record),
+            _given(event, layout.stretch_fields),
+        )
 
 
 def _varint(number: int) -> bytes:
