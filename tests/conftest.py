@@ -128,12 +128,13 @@ def _tell(line: str) -> None:
 
 @cache
 def _share(path: str) -> str:
-    """Files that belong into one process: on two shared stacks, each other one for itself."""
+    """Files that belong into one process: on two shared stacks or a release; others are alone."""
     if path == _AFTER_IT:
         return _WHOLE_WAY
-    if path == _WHOLE_WAY or "mark.stack" not in (_PROJECT / path).read_text("utf-8"):
-        return path
-    return "on the shared stack"
+    text = (_PROJECT / path).read_text("utf-8")
+    if path != _WHOLE_WAY and "mark.stack" in text:
+        return "on the shared stack"
+    return "on the shared release" if "mark.release" in text else path
 
 
 class _ByStack(LoadScopeScheduling):

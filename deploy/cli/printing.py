@@ -8,6 +8,7 @@ written is dropped; data that can't be written ends the command.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import math
@@ -72,14 +73,16 @@ def print_text(text: str) -> None:
         out.flush()
 
 
-def print_bytes(lines: bytes) -> None:
-    """Lines of UTF-8 on stdout, byte for byte but on a terminal."""
+def print_bytes(pieces: Iterable[bytes]) -> None:
+    """What comes in pieces, on stdout byte for byte; on a terminal it has to be lines of UTF-8."""
     with _output() as out:
         if out.isatty():
-            out.write(shown_lines(lines.decode("utf-8", "replace")))
+            for text in codecs.iterdecode(pieces, "utf-8", "replace"):
+                out.write(shown_lines(text))
         else:
             out.flush()
-            out.buffer.write(lines)
+            for piece in pieces:
+                out.buffer.write(piece)
         out.flush()
 
 

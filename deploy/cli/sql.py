@@ -1,14 +1,23 @@
-"""`liaison sql`: a statistician's question to ClickHouse, as a table, JSON or CSV."""
+"""`liaison sql`: a statistician's question to ClickHouse, as a table or in a format of files.
+
+A table is for people and is held in memory; formats pass through as they come, however many rows.
+"""
 
 from __future__ import annotations
 
+import codecs
+import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.printing import note, print_bytes, print_json, print_table
+from deploy.cli.printing import note, print_bytes, print_table
+from deploy.cli.safe_text import json_text
 from deploy.cli.session import session_of
 from schemas.rights import RoleName
 
@@ -16,6 +25,31 @@ __all__ = ["server_s_words", "sql"]
 
 _SHOWN_ROWS = 1000
 _LONGEST_ERROR = 600
+_PIECE_BYTES = 64 * 1024
+
+
+class _Format(StrEnum):
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    JSON = "json"
+
+    @property
+    def is_binary(self) -> bool:
+        return self in (_Format.PARQUET, _Format.ARROW)
+
+
+_NAMES = {
+    _Format.CSV: "CSVWithNames",
+    _Format.PARQUET: "Parquet",
+    _Format.ARROW: "Arrow",
+    _Format.JSON: "JSONEachRow",
+}
+_SETTINGS = {
+    "wait_end_of_query": "1",  # a statement that fails half-way is an error, and no half file
+    "output_format_json_array_of_rows": "1",
+    "output_format_json_quote_64bit_integers": "0",
+}
 
 
 def sql(
@@ -25,10 +59,16 @@ def sql(
         RoleName | None,
         typer.Option("--as", help="The role to ask in; a statistician unless given."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
+    as_format: Annotated[
+        _Format | None,
+        typer.Option(
+            "--format",
+            help="csv with a header line; parquet; arrow, an Arrow IPC file; json, an array of "
+            "objects. A table unless given.",
+        ),
+    ] = None,
     max_rows: Annotated[
-        int, typer.Option(min=1, help="The table shows at most this many rows.")
+        int, typer.Option(min=1, help="The table shows at most this many rows; a format has all.")
     ] = _SHOWN_ROWS,
 ) -> None:
     """Ask ClickHouse, as a statistician: what is published, the labels and the catalogue.
@@ -36,44 +76,63 @@ def sql(
     Another role of the embedded ClickHouse is chosen with --as; outside, the login of the settings
     decides.
 
-    Example: [bold]liaison sql --as auditor "SELECT region, sum(events) FROM agg.events_by_month
-    GROUP BY region"[/]
+    Example: [bold]liaison sql --format parquet "SELECT * FROM pub.events_by_kind" > k.parquet[/]
     """
     from deploy.connections import find_clickhouse
 
-    if as_json and as_csv:
-        raise typer.BadParameter("choose --json or --csv, not both")
     text = _read_stdin() if statement == "-" else statement
     if not text.strip():
         raise typer.BadParameter("the statement is empty: write one, or - to read it from stdin")
+    if as_format is not None and as_format.is_binary and sys.stdout and sys.stdout.isatty():
+        raise typer.BadParameter(
+            f"{as_format} is binary and stdout is a terminal: send it to a file (> FILE) or a pipe"
+        )
     settings = session_of(context).settings
     if role is not None and settings.clickhouse.url is not None:
         raise typer.BadParameter(
             "--as is for the embedded ClickHouse: set clickhouse.username to a user with that role"
         )
     at = find_clickhouse(settings, role or RoleName.STATISTICIAN)
-    if as_csv:
-        print_bytes(_asked(at, text, "CSVWithNames"))
+    if as_format is not None:
+        pieces = _streamed(at, text, as_format)
+        print_bytes(_safe_json(pieces) if as_format is _Format.JSON else pieces)
         return
-    columns, rows = _asked(at, text, None)
-    if as_json:
-        _each_once(columns)
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
+    columns, rows = _asked(at, text)
     print_table(columns, rows[:max_rows])
     if len(rows) > max_rows:
-        note(f"{len(rows)} rows, the first {max_rows} shown: use --max-rows, --csv or LIMIT")
+        note(f"{len(rows)} rows, the first {max_rows} shown: use --max-rows, --format or LIMIT")
 
 
-def _each_once(columns: list[str]) -> None:
+def _safe_json(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """An array with an object a line, in which nothing steers a terminal."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if head.count(b"\n") > 1:  # the bracket, and the first object
+            break
+    _each_once(head)
+    for text in codecs.iterdecode(_chained(head, pieces), "utf-8", "replace"):
+        yield json_text(text).encode()
+
+
+def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from pieces
+
+
+def _each_once(head: bytes) -> None:
     """An object has a name once; a column that went under would be missed by nobody."""
     from schemas.errors import PermanentError
 
-    twice = sorted(name for name, count in Counter(columns).items() if count > 1)
+    line = head.split(b"\n")[1].strip().rstrip(b",")
+    if not line or line == b"]":
+        return
+    pairs = json.loads(line.decode("utf-8", "replace"), object_pairs_hook=list)
+    twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
     if twice:
         raise PermanentError(
             f"several columns are called {', '.join(twice)}, and a JSON object has each name once: "
-            "give each its own with AS, or use --csv",
+            "give each its own with AS, or use --format csv",
             code="same-names",
         )
 
@@ -87,25 +146,51 @@ def _read_stdin() -> str:
         ) from error
 
 
-def _asked(at: Any, text: str, text_format: str | None) -> Any:
+def _asked(at: Any, text: str) -> tuple[list[str], list[list[Any]]]:
+    client = at.client()
+    try:
+        with _refusals_told():
+            answer = client.query(text)
+        return list(answer.column_names), [list(row) for row in answer.result_rows]
+    finally:
+        client.close()
+
+
+def _streamed(at: Any, text: str, as_format: _Format) -> Iterator[bytes]:
+    from urllib3.exceptions import HTTPError
+
+    from schemas.errors import RetryableError
+
+    client = at.client()
+    try:
+        with _refusals_told():
+            response = client.raw_stream(text, fmt=_NAMES[as_format], settings=_SETTINGS)
+        try:
+            yield from response.stream(_PIECE_BYTES, decode_content=True)
+        except HTTPError as error:
+            raise RetryableError(
+                f"the answer broke off ({error}): what was written is not whole, ask again",
+                code="clickhouse-away",
+            ) from error
+    finally:
+        client.close()
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """What the statement is refused for, in one line."""
     from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
     from schemas.errors import PermanentError
 
-    client = at.client()
     try:
-        if text_format is not None:
-            return client.raw_query(text, fmt=text_format)
-        answer = client.query(text)
-        return list(answer.column_names), [list(row) for row in answer.result_rows]
+        yield
     except OperationalError:
         raise  # away: not the statement's fault
     except ClickHouseError as error:
         raise PermanentError(
             f"ClickHouse refused it: {server_s_words(error)}", code="sql"
         ) from error
-    finally:
-        client.close()
 
 
 def server_s_words(error: Exception) -> str:

@@ -30,7 +30,7 @@ _COMMANDS: tuple[tuple[str, ...], ...] = (
 _OPTIONS = (
     "--bureau", "--system", "--timeout-s", "--skip-invalid", "--json", "--event-id", "--kind",
     "--reason", "--of",
-    "--root", "--root-bureau", "--explanation", "--csv", "--max-rows", "--region", "--graph",
+    "--root", "--root-bureau", "--explanation", "--format", "--max-rows", "--region", "--graph",
     "--no-graph",
     "--all", "--category", "--since", "--store", "--urgency", "--iccs", "--min-score",
     "--no-follow", "--limit",

@@ -1,4 +1,8 @@
-"""A ClickHouse service that a module's tests share, started for that module alone."""
+"""A ClickHouse service for a module's tests alone, and one with a release for several modules.
+
+`world` has the first release made. It is made once a test process, so modules that ask for it are
+marked `release`, which puts them into one process; all but `test_release.py` only read.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from sinks.clickhouse import migrate
 from sinks.clickhouse.landing import BlockLander
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.landing_world import Topic
+from tests.integration.release_world import ReleaseWorld, release_world, wanted
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,14 @@ def client(service: ClickHouseProcess) -> Iterator[Client]:
     migrate(client)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseWorld]:
+    """With the first release made."""
+    with release_world(tmp_path_factory.mktemp("releases")) as world:
+        world.releases().create(wanted("2026-01-01"))
+        yield world
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from schemas.clock import ManualClock
 from schemas.reference import Reference
 from schemas.rights import ROLES
 from sinks.clickhouse import migrate
+from sinks.clickhouse.reference import load_reference
 from sinks.statistics.dataset import load_datasets
 from sinks.statistics.periods import Frequency, Period
 from sinks.statistics.planning import Wanted
@@ -61,6 +62,15 @@ class ReleaseWorld:
             ManualClock(1_775_000_000_000),
         )
 
+    def settings_as(self, role: str) -> dict[str, str]:
+        """The environment with which the command finds this ClickHouse, and nothing else."""
+        at = self.service.connection_as(role)
+        return {
+            "LIAISON_CLICKHOUSE__URL": f"http://{at.host}:{at.port}",
+            "LIAISON_CLICKHOUSE__USERNAME": at.username,
+            "LIAISON_CLICKHOUSE__PASSWORD": at.password,
+        }
+
     def csv(self, number: int) -> dict[str, bytes]:
         """Every table of a release as a statistician gets it, without the number."""
         return {
@@ -84,6 +94,7 @@ def release_world(folder: Path, events: int = 4000) -> Iterator[ReleaseWorld]:
     with ClickHouseProcess(folder / "clickhouse", passwords=passwords) as service:
         operator = service.connection.client()
         migrate(operator)
+        load_reference(operator, small_reference())
         for year, seed in ((2025, 1), (2026, 2)):
             start = datetime(year, 1, 1, tzinfo=UTC)
             insert_facts(

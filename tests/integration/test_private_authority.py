@@ -122,11 +122,11 @@ def test_clickhouse_over_tls_is_trusted_by_its_authority_and_not_without(
         authority.before(process.port) as port,
     ):
         monkeypatch.setenv("LIAISON_CLICKHOUSE__URL", f"https://127.0.0.1:{port}")
-        assert run(["sql", "SELECT 1 AS one", "--json"]) == exits.CONFIGURATION
+        assert run(["sql", "SELECT 1 AS one", "--format", "json"]) == exits.CONFIGURATION
         told = capsys.readouterr().err
         assert told.startswith("error[clickhouse-certificate]: ")
         assert "clickhouse.ca_file" in told
         assert told.count("\n") == 1
         monkeypatch.setenv("LIAISON_CLICKHOUSE__CA_FILE", str(authority.ca_file))
-        assert run(["sql", "SELECT 1 AS one", "--json"]) == exits.OK
+        assert run(["sql", "SELECT 1 AS one", "--format", "json"]) == exits.OK
         assert json.loads(capsys.readouterr().out) == [{"one": 1}]

@@ -140,8 +140,9 @@ def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
 
     until(booked)
     question = f"SELECT count() AS n FROM raw.facts WHERE event_id = '{event_id}'"
-    until(lambda: json.loads(liaison("sql", "--as", "auditor", question, "--json")) == [{"n": 1}])
-    assert liaison("sql", "--as", "auditor", question, "--csv") == '"n"\n1\n'
+    ask = ("sql", "--as", "auditor", "--format")
+    until(lambda: json.loads(liaison(*ask, "json", question)) == [{"n": 1}])
+    assert liaison(*ask, "csv", question) == '"n"\n1\n'
     lines = liaison(
         "desk", "tail", "--region", "europe", "--category", "drug-trafficking",
         "--since", "1h", "--no-follow", "--jsonl",
@@ -156,7 +157,7 @@ def test_what_a_bureau_publishes_is_found_at_the_desk_in_sql_and_in_the_ledger(
     )  # fmt: skip
     assert [r["sequence"] for r in recalled] == [2]
     summed = f"SELECT sum(sign * events) AS n FROM raw.facts WHERE event_id = '{event_id}'"
-    until(lambda: json.loads(liaison("sql", "--as", "auditor", summed, "--json")) == [{"n": 0}])
+    until(lambda: json.loads(liaison(*ask, "json", summed)) == [{"n": 0}])
 
     def accounts() -> list[tuple[bool, int, int]]:
         entries = json.loads(liaison("ledger", "--bureau", "PT", "--json"))
@@ -294,7 +295,7 @@ def test_sql_asks_as_a_statistician_unless_told_otherwise(stack: Stack, capsys: 
     facts = "SELECT count() >= 0 FROM raw.facts"
     assert run([*at, facts]) == exits.DIFFERENCE
     assert "the grant SELECT" in capsys.readouterr().err
-    assert run([*at, "SELECT en FROM ref.regions WHERE code = 'mena'", "--csv"]) == exits.OK
+    assert run([*at, "SELECT en FROM ref.regions WHERE code = 'mena'"]) == exits.OK
     assert run([*at, "--as", "auditor", facts]) == exits.OK
     assert run([*at, "--as", "auditor", "TRUNCATE TABLE raw.facts"]) == exits.DIFFERENCE
 
@@ -307,7 +308,7 @@ def test_a_statistician_elsewhere_names_clickhouse_alone(
     monkeypatch.setenv("LIAISON_CLICKHOUSE__USERNAME", at.username)
     monkeypatch.setenv("LIAISON_CLICKHOUSE__PASSWORD", at.password)
     asked = "SELECT count() > 0 AS there, 0 / 0 AS ratio FROM ref.regions"
-    assert run(["--data-dir", str(tmp_path), "sql", asked, "--json"]) == exits.OK
+    assert run(["--data-dir", str(tmp_path), "sql", asked, "--format", "json"]) == exits.OK
     (row,) = json.loads(capsys.readouterr().out)
     assert row["there"]
     assert row["ratio"] is None, "JSON has no NaN"
@@ -317,11 +318,11 @@ def test_columns_of_one_name_are_refused_where_one_would_be_lost(
     stack: Stack, capsys: Capture
 ) -> None:
     at = ["--data-dir", str(stack.data_dir), "sql", "SELECT code, en, code FROM ref.regions"]
-    assert run([*at, "--json"]) == exits.DIFFERENCE
+    assert run([*at, "--format", "json"]) == exits.DIFFERENCE
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith("error[same-names]: several columns are called code")
-    assert run([*at, "--csv"]) == exits.OK
+    assert run([*at, "--format", "csv"]) == exits.OK
     assert capsys.readouterr().out.startswith('"code","en","code"\n')
 
 

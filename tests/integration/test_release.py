@@ -24,18 +24,11 @@ from sinks.clickhouse import load_migrations, migrate
 from sinks.statistics.dataset import load_datasets
 from sinks.statistics.making import Made, make
 from sinks.statistics.schema import current_sql, vintages_sql
-from tests.integration.release_world import ReleaseWorld, release_world, wanted
+from tests.integration.release_world import ReleaseWorld, wanted
 
-FIRST = wanted("2026-01-01")
+pytestmark = pytest.mark.release
+
 SECOND = wanted("2026-04-02")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseWorld]:
-    """With the first release made."""
-    with release_world(tmp_path_factory.mktemp("releases")) as world:
-        world.releases().create(FIRST)
-        yield world
 
 
 def killed_before(world: ReleaseWorld, step: str, work: Callable[[module.Releases], object]) -> int:

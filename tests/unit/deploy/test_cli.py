@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 import uuid
@@ -29,8 +31,6 @@ PROJECT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in list(os.environ):
         if name.startswith("LIAISON_"):
             monkeypatch.delenv(name)
@@ -166,7 +166,7 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["sql", "SELECT 1", "--json", "--csv"],
+        ["sql", "SELECT 1", "--format", "xls"],
         ["dlq", "replay"],
         ["dlq", "replay", "dlq.europe/0/1", "--code", "no-reader"],
         ["dlq", "show", "dlq.europe"],
@@ -265,6 +265,19 @@ def test_a_role_is_chosen_in_the_embedded_clickhouse_only(capsys: Capture) -> No
     assert run(["sql", "--as", "auditor", "SELECT 1"]) == exits.USAGE
     assert "clickhouse.username" in capsys.readouterr().err
     assert run(["sql", "--as", "king", "SELECT 1"]) == exits.USAGE
+
+
+@pytest.mark.parametrize("name", ["parquet", "arrow"])
+def test_a_binary_format_is_not_written_to_a_terminal(
+    name: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, theirs = pty.openpty()
+    with os.fdopen(own), os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr("sys.stdout", terminal)
+        assert run(["sql", "--format", name, "SELECT 1"]) == exits.USAGE
+    told = capsys.readouterr().err
+    assert f"{name} is binary and stdout is a terminal" in told
+    assert told.count("\n") == 1
 
 
 def test_sql_needs_a_clickhouse_and_nothing_else(

@@ -124,9 +124,9 @@ def test_csv_is_byte_for_byte_in_a_pipe_and_safe_on_a_terminal(
     piped = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", piped)
-        print_bytes(lines)
+        print_bytes([lines[:5], lines[5:]])
     assert piped.buffer.getvalue() == lines
-    assert on_a_terminal(monkeypatch, lambda: print_bytes(lines)) == [
+    assert on_a_terminal(monkeypatch, lambda: print_bytes([lines[:5], lines[5:]])) == [
         f'"{ARABIC}","\\x1b[2J\\x9b"',
         '"a\\u202e",1',
     ]
