@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["private_folder", "replace_file"]
@@ -10,13 +11,19 @@ __all__ = ["private_folder", "replace_file"]
 _OF_OTHERS = 0o077
 
 
-def replace_file(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a new file beside and rename it; `mode` holds from its first byte on."""
+def replace_file(path: Path, content: bytes | Iterable[bytes], *, mode: int) -> None:
+    """Write a new file beside and rename it; `mode` holds from its first byte on.
+
+    What comes in pieces and breaks off leaves the old file.
+    """
     new = path.with_name(f"{path.name}.tmp")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-    new.replace(path)
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def private_folder(path: Path) -> Path:

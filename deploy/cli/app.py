@@ -20,6 +20,7 @@ from deploy.cli import (
     dictionary,
     dlq,
     exits,
+    exporting,
     importing,
     ledger,
     provisioning,
@@ -68,6 +69,7 @@ app.add_typer(importing.app, name="import")
 app.add_typer(desk.app, name="desk")
 app.command("sql")(sql.sql)
 app.add_typer(release.app, name="release")
+app.command("export")(exporting.export)
 app.command("dictionary")(dictionary.dictionary)
 app.command("quality")(dictionary.quality)
 app.add_typer(ledger.app, name="ledger")

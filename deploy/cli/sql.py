@@ -10,22 +10,20 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from deploy.cli.answers import refusals_told, streamed
 from deploy.cli.printing import note, print_bytes, print_table
 from deploy.cli.safe_text import json_text
 from deploy.cli.session import session_of
 from schemas.rights import RoleName
 
-__all__ = ["server_s_words", "sql"]
+__all__ = ["sql"]
 
 _SHOWN_ROWS = 1000
-_LONGEST_ERROR = 600
-_PIECE_BYTES = 64 * 1024
 
 
 class _Format(StrEnum):
@@ -45,8 +43,7 @@ _NAMES = {
     _Format.ARROW: "Arrow",
     _Format.JSON: "JSONEachRow",
 }
-_SETTINGS = {
-    "wait_end_of_query": "1",  # a statement that fails half-way is an error, and no half file
+_JSON_SETTINGS = {
     "output_format_json_array_of_rows": "1",
     "output_format_json_quote_64bit_integers": "0",
 }
@@ -94,8 +91,12 @@ def sql(
         )
     at = find_clickhouse(settings, role or RoleName.STATISTICIAN)
     if as_format is not None:
-        pieces = _streamed(at, text, as_format)
-        print_bytes(_safe_json(pieces) if as_format is _Format.JSON else pieces)
+        client = at.client()
+        try:
+            pieces = streamed(client, text, _NAMES[as_format], _JSON_SETTINGS)
+            print_bytes(_safe_json(pieces) if as_format is _Format.JSON else pieces)
+        finally:
+            client.close()
         return
     columns, rows = _asked(at, text)
     print_table(columns, rows[:max_rows])
@@ -149,51 +150,8 @@ def _read_stdin() -> str:
 def _asked(at: Any, text: str) -> tuple[list[str], list[list[Any]]]:
     client = at.client()
     try:
-        with _refusals_told():
+        with refusals_told():
             answer = client.query(text)
         return list(answer.column_names), [list(row) for row in answer.result_rows]
     finally:
         client.close()
-
-
-def _streamed(at: Any, text: str, as_format: _Format) -> Iterator[bytes]:
-    from urllib3.exceptions import HTTPError
-
-    from schemas.errors import RetryableError
-
-    client = at.client()
-    try:
-        with _refusals_told():
-            response = client.raw_stream(text, fmt=_NAMES[as_format], settings=_SETTINGS)
-        try:
-            yield from response.stream(_PIECE_BYTES, decode_content=True)
-        except HTTPError as error:
-            raise RetryableError(
-                f"the answer broke off ({error}): what was written is not whole, ask again",
-                code="clickhouse-away",
-            ) from error
-    finally:
-        client.close()
-
-
-@contextmanager
-def _refusals_told() -> Iterator[None]:
-    """What the statement is refused for, in one line."""
-    from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
-
-    from schemas.errors import PermanentError
-
-    try:
-        yield
-    except OperationalError:
-        raise  # away: not the statement's fault
-    except ClickHouseError as error:
-        raise PermanentError(
-            f"ClickHouse refused it: {server_s_words(error)}", code="sql"
-        ) from error
-
-
-def server_s_words(error: Exception) -> str:
-    """What the server said, without the client's frame around it."""
-    words = str(error).partition("server response: ")[2] or str(error)
-    return words.partition(" (for url ")[0][:_LONGEST_ERROR]

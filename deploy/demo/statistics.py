@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from deploy.cli.answers import server_s_words
 from deploy.cli.release import opened
 from deploy.cli.session import Session
-from deploy.cli.sql import server_s_words
 from deploy.demo.shown import Shown
 from deploy.releases.wanted import wanted_release
 from schemas.clock import Clock

@@ -61,7 +61,7 @@ def test_the_commands_are_those_that_the_readme_promises() -> None:
         "ledger retire", "verify", "topics", "import un-list", "desk tail", "dlq list", "dlq show",
         "dlq replay", "run router", "run cutter", "run loader", "run surge", "run clickhouse",
             "release create", "release list", "release show", "release diff", "release withdraw",
-            "release replay", "release calendar", "dictionary", "quality",
+            "release replay", "release calendar", "dictionary", "quality", "export",
     }  # fmt: skip
 
 
@@ -174,6 +174,9 @@ def test_topics_draw_the_graph(capsys: Capture) -> None:
         ["ledger", "--region", "mars"],
         ["ledger", "--bureau", "fr"],
         ["ledger", "retire"],
+        ["export", "events_by_kind", "--format", "sdmx-ml", "--lang", "fr"],
+        ["export", "events_by_kind", "--format", "csv", "--structure", "s.xml"],
+        ["export", "events_by_kind", "--lang", "de"],
         ["sql", ""],
         ["sql", " \n"],
         ["bogus"],
