@@ -2,10 +2,17 @@
 
 Statements are read with the service's own lexer, so neither a comment nor another way to write a
 string hides anything or gives anything away. The rule is coarse, so that it holds: a secret may
-stand far from its name (`WITH 'x' AS k SELECT encrypt(…, k)`), so of a statement that names a
-secret, or a function, an engine or a source that takes one, every string is left out, and no
-word, number or sign: what was read stays told. Of a statement that makes an account, which is
-refused to everybody, nothing is told after IDENTIFIED.
+stand far from its name (`WITH 'x' AS k SELECT encrypt(…, k)`), so of a statement that may carry one
+every string is left out, and no word, number or sign: what was read stays told. It may if it
+
+- names a secret (`password`, `secret_access_key`, a setting of Kafka …),
+- calls a function that takes one, or reaches out of this engine,
+- has an engine, a dictionary source or a table function that is not known to stay inside,
+- or makes a disk.
+
+Beyond strings, nothing is told after IDENTIFIED, nor of what a named collection is made of, nor of
+the value that is given to a named secret. A string with a login or a signature in it is left out
+wherever it stands.
 
 A text that can't be read to its end was refused. What follows there is told as it came, unless it
 speaks of secrets.
@@ -14,44 +21,71 @@ speaks of secrets.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from deploy.clickhouse.errors import ClickHouseError
-from deploy.clickhouse.lexer import Token, tokens
+from deploy.clickhouse.lexer import Token, tokens, unquote
 
 __all__ = ["masked", "without_comments", "without_data"]
 
 _HIDDEN = b"[HIDDEN]"
 _NAMES = (
-    "passw|secret|credential|private_?key|access_?key|account_?key|connection_?string"
-    "|(?:en|de)crypt|hmac"
+    "passw|secret|credential|private_?key|access_?key|account_?key|shared_?access|api_?key"
+    "|connection_?string|(?:en|de)crypt|hmac"
 )
 _ELSEWHERE = (
-    "remote|cluster|url|https?|s3|gcs|oss|cosn|azure|hdfs|iceberg|deltalake|datalake|hudi|paimon"
+    r"remote|\w*cluster|url|https?|s3|gcs|oss|cosn|azure|hdfs|iceberg|deltalake|datalake|hudi|paimon"
     "|bigquery|mysql|mariadb|postgresql|mongodb|redis|ytsaurus|[jo]dbc|kafka|nats|rabbitmq"
-    "|arrowflight|cassandra|executable|prometheus"
+    "|arrow|cassandra|executable|prometheus|python|eval|disk|ai(?=redact|similarity|filter"
+    "|classify|embed|extract|generate|translate)"
 )
-_SECRET_NAME = re.compile(rf"{_NAMES}|(?<!deduplication)(?:\b|_)token\b|^collection$")
+_SETTINGS = "kafka|rabbitmq|nats|s3queue|mysql|postgresql|mongodb|redis|hdfs|azure"
+_SECRET_NAME = re.compile(
+    rf"{_NAMES}|(?<!deduplication)(?:\b|_)token\b|^collection$|^(?:{_SETTINGS})_"
+)
 _ELSEWHERE_NAME = re.compile(_ELSEWHERE)
-_SPEAKS_OF_SECRETS = re.compile(f"{_NAMES}|token|collection|identified|{_ELSEWHERE}", re.IGNORECASE)
+_SPEAKS_OF_SECRETS = re.compile(
+    f"{_NAMES}|token|collection|identified|engine|source|://|{_ELSEWHERE}", re.IGNORECASE
+)
+_LOGIN_OR_SIGNATURE = re.compile(
+    r"://[^/\s@]*:[^\s@]*@|\b(?:AccountKey|SharedAccessSignature|[\w-]*Signature|sig|token)=|\bBearer\s",
+    re.IGNORECASE,
+)
+
+_INSIDE_ENGINE = re.compile(
+    r"\w*mergetree|(?:tiny|stripe)?log|memory|null|set|join|buffer|merge|distributed|dictionary"
+    r"|view|materializedview|generaterandom|fuzzjson|fuzzquery|loop|alias|file|embeddedrocksdb"
+    r"|keepermap|timeseries|atomic|ordinary|replicated"
+)
+_INSIDE_SOURCE = frozenset({"null", "clickhouse", "file"})
+"""Of these only CLICKHOUSE takes a secret, and it names it."""
+_INSIDE_FUNCTION = re.compile(
+    r"(?:numbers|zeros)(?:_mt)?|generate(?:random|_?series)|primes|values|sqlstandardvalues|null"
+    r"|view(?:ifpermitted|explain)?|merge(?:tree\w+)?|timeseries\w+|fuzz(?:query|json)|loop"
+    r"|dictionary|input|format|file|filesystem|sqlite"
+)
+_BEFORE_TABLES = frozenset({"from", "join", "function", "describe", "desc", "to"})
+_MAKING = frozenset({"create", "attach", "replace", "alter"})
+_QUERIES = frozenset({"select", "with"})
 
 
 def masked(text: str) -> str:
     """The statement with `[HIDDEN]` for what may be secret."""
-    if _SPEAKS_OF_SECRETS.search(text) is None and "\\" not in text:  # an escape may hide a name
-        return text
     raw = text.encode(errors="replace")
     seen, read_to = _read(raw)
     rest_speaks = _SPEAKS_OF_SECRETS.search(raw[read_to:].decode(errors="replace")) is not None
-    hides = rest_speaks or any(map(_takes_secrets, seen, (*seen[1:], None)))
-    makes_account = _makes_account(seen)
+    hides = rest_speaks or _may_carry_secrets(seen)
+    values = {token.start for token in _values_of_secrets(seen)} if hides else set()
     parts: list[bytes] = []
-    at = 0
+    at, end = 0, _end_of_what_is_told(seen)
     for token in seen:
-        if makes_account and token.is_word("IDENTIFIED"):
-            return (b"".join((*parts, raw[at : token.end], b" ", _HIDDEN))).decode()
-        if hides and token.kind == "string":
+        if token.end == end:
+            return (b"".join((*parts, raw[at:end], b" ", _HIDDEN))).decode()
+        if token.start in values:
+            parts += [raw[at : token.start], _HIDDEN]
+            at = token.end
+        elif token.kind == "string" and (hides or _has_a_login(token)):
             parts += [raw[at : token.start], b"'", _HIDDEN, b"'"]
             at = token.end
     if hides and read_to < len(raw):
@@ -97,16 +131,80 @@ def _read(raw: bytes) -> tuple[Sequence[Token], int]:
     return seen, len(raw)
 
 
-def _takes_secrets(token: Token, after: Token | None) -> bool:
-    name = token.identifier
-    if not name:
-        return False
-    called = after is not None and after.text == b"("
-    return _SECRET_NAME.search(name) is not None or (
-        called and _ELSEWHERE_NAME.match(name) is not None
-    )
+def _may_carry_secrets(seen: Sequence[Token]) -> bool:
+    makes = False
+    before = ""
+    for index, token in enumerate(seen):
+        name, word = token.identifier, _word(token)
+        makes = makes or word in _MAKING
+        called = index + 1 < len(seen) and seen[index + 1].text == b"("
+        if name and (
+            _SECRET_NAME.search(name) is not None
+            or (called and _takes_secrets(name, before, makes=makes))
+            or (word == "engine" and makes and not _stays_inside(seen, index))
+            or (word == "source" and called and _source(seen, index) not in _INSIDE_SOURCE)
+        ):
+            return True
+        before = word
+    return False
 
 
-def _makes_account(seen: Sequence[Token]) -> bool:
-    words = [token.identifier for token in seen[:4]]
-    return words[:1] in (["create"], ["alter"]) and "user" in words
+def _word(token: Token) -> str:
+    """The word, which no quoted name is."""
+    return token.identifier if token.kind == "word" else ""
+
+
+def _takes_secrets(called: str, before: str, *, makes: bool) -> bool:
+    if _ELSEWHERE_NAME.match(called) is not None:
+        return True
+    is_table = before in _BEFORE_TABLES or (makes and before == "as" and called not in _QUERIES)
+    return is_table and _INSIDE_FUNCTION.fullmatch(called) is None
+
+
+def _stays_inside(seen: Sequence[Token], at: int) -> bool:
+    """Whether the engine that is named from there on does; where none is, nothing is said."""
+    named = [token.identifier for token in seen[at + 1 : at + 3] if token.text != b"="][:1]
+    return named in ([], [""]) or _INSIDE_ENGINE.fullmatch(named[0]) is not None
+
+
+def _source(seen: Sequence[Token], at: int) -> str:
+    """What `SOURCE(` is followed by."""
+    return seen[at + 2].identifier if at + 2 < len(seen) else ""
+
+
+def _values_of_secrets(seen: Sequence[Token]) -> Iterator[Token]:
+    """What is no string and is given to a named secret, by `=` or in a dictionary's source."""
+    source_depth = 0
+    for index, token in enumerate(seen[1:], 1):
+        if token.is_word("SOURCE"):
+            source_depth = token.depth + 1
+        elif token.text == b")" and token.depth < source_depth:
+            source_depth = 0
+        before = seen[index - 1]
+        is_given = before.text == b"=" and index > 1
+        if token.kind not in ("number", "word", "name") or not (is_given or source_depth):
+            continue
+        name = (seen[index - 2] if is_given else before).identifier
+        if name and _SECRET_NAME.search(name) is not None:
+            yield token
+
+
+def _end_of_what_is_told(seen: Sequence[Token]) -> int | None:
+    """Where a statement begins to say how somebody logs in, or what a named collection holds."""
+    words = [*map(_word, seen), "by"]  # what can't be read may follow
+    in_collection = False
+    for token, word, after in zip(seen, words, words[1:], strict=False):
+        in_collection = in_collection or (word == "named" and after == "collection")
+        if (word == "identified" and after in ("by", "with")) or (
+            in_collection and word in ("as", "set")
+        ):
+            return token.end
+    return None
+
+
+def _has_a_login(token: Token) -> bool:
+    try:
+        text = unquote(token.text)
+    except ClickHouseError:
+        text = token.text.decode(errors="replace")
+    return _LOGIN_OR_SIGNATURE.search(text) is not None
