@@ -21,10 +21,11 @@ from deploy.releases.quality import HEADINGS, quality_sheet
 from deploy.verify.statistics import statistics_differences
 from schemas.errors import PermanentError
 from sinks.clickhouse import load_migrations, migrate
+from sinks.clickhouse.reference import load_reference
 from sinks.statistics.dataset import load_datasets
 from sinks.statistics.making import Made, make
 from sinks.statistics.schema import current_sql, vintages_sql
-from tests.integration.release_world import ReleaseWorld, wanted
+from tests.integration.release_world import ReleaseWorld, small_reference, wanted
 
 pytestmark = pytest.mark.release
 
@@ -288,6 +289,7 @@ def test_after_a_rebuild_releases_made_again_are_identical_and_stay_withdrawn(
     migrate(world.operator, number - 1)
     world.operator.command("OPTIMIZE TABLE raw.facts FINAL")
     migrate(world.operator)
+    load_reference(world.operator, small_reference())
     assert world.releases().replay() == [1, 2]
     assert [world.csv(1), world.csv(2)] == before
     assert world.current() == {1}
