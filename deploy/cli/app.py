@@ -27,6 +27,7 @@ from deploy.cli import (
     publishing,
     recalling,
     release,
+    report,
     simulating,
     sql,
     topics,
@@ -70,6 +71,7 @@ app.add_typer(desk.app, name="desk")
 app.command("sql")(sql.sql)
 app.add_typer(release.app, name="release")
 app.command("export")(exporting.export)
+app.command("report")(report.report)
 app.command("dictionary")(dictionary.dictionary)
 app.command("quality")(dictionary.quality)
 app.add_typer(ledger.app, name="ledger")

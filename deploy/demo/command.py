@@ -25,7 +25,7 @@ from deploy.cli.session import Session, command_line
 from deploy.demo.queries import EXAMPLES, OPERATIONS, REGIONS_AND_CATEGORIES, Question
 from deploy.demo.receipts import alerts, receipt_rows, refusal_rows
 from deploy.demo.shown import Shown
-from deploy.demo.statistics import make_release, show_release
+from deploy.demo.statistics import make_release, show_release, write_reports
 from deploy.demo.surge import burst
 from deploy.embedded import interruptible
 from deploy.handover import open_handover
@@ -122,6 +122,8 @@ def demo_command(
         with stages.stage("a statistical release: counted, protected, attacked, published"):
             manifest = make_release(session, clock, _SPAN)
         show_release(session, manifest, shown)
+        with stages.stage("the report of the release, in English and Arabic"):
+            write_reports(session, manifest, shown)
         _show_processes(stack, shown)
         shown.end()
         if stay if stay is not None else sys.stdout.isatty():

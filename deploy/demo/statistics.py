@@ -1,7 +1,7 @@
-"""The demo's last part: a release by quarter, what it hides, a statistician's SQL session.
+"""The demo's last part: a release by quarter, what it hides, an SQL session, and the report.
 
-The same calls as `liaison release create` and `liaison sql`; the year that runs is published, too,
-since the demo's traffic is of these weeks.
+The same calls as `liaison release create`, `liaison sql` and `liaison report`; the year that runs
+is published, too, since the demo's traffic is of these weeks.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from deploy.cli.answers import server_s_words
 from deploy.cli.release import opened
+from deploy.cli.report import write_report
 from deploy.cli.session import Session
 from deploy.demo.shown import Shown
+from deploy.embedded import DataDirectory
 from deploy.releases.wanted import wanted_release
 from schemas.clock import Clock
 from sinks.statistics.manifest import Manifest
 
-__all__ = ["make_release", "show_release"]
+__all__ = ["make_release", "show_release", "write_reports"]
+
+_REPORT_LANGUAGES = ("en", "ar")
 
 _PROTECTION_SQL = """SELECT dataset, sum(nonzero) AS figures_not_zero, sum(hidden) AS hidden,
     ceil(100 * hidden / figures_not_zero) AS hidden_percent, sum(primary_cells) AS sensitive,
@@ -73,6 +77,17 @@ def show_release(session: Session, manifest: Manifest, shown: Shown) -> None:
     finally:
         statistician.close()
         auditor.close()
+
+
+def write_reports(session: Session, manifest: Manifest, shown: Shown) -> None:
+    """The release as a page in two languages, in the data directory."""
+    folder = DataDirectory(session.settings.data_dir).folder("reports").resolve()
+    rows = []
+    for language in _REPORT_LANGUAGES:
+        page = folder / f"release-{manifest.number}.{language}.html"
+        for path in write_report(session, manifest.number, language, out=page, figures=None):
+            rows.append((language, str(path)))
+    shown.table("report", ("language", "file"), rows, title="Release: the report, pages to open")
 
 
 def _ask(client: Client, number: int, sql: str, shown: Shown) -> None:

@@ -43,6 +43,7 @@ TABLES = (
     "A statistician asks",
     "FROM raw.facts GROUP BY bureau",
     "FROM audit.cells WHERE is_hidden",
+    "Release: the report, pages to open",
     "Processes",
 )
 
