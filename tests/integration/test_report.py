@@ -196,6 +196,25 @@ def test_a_total_that_became_another_is_told_with_both_figures(english: Report) 
     assert "+2.0%" in rows[0].text_content()
 
 
+def test_a_single_period_is_no_trend(english: Report) -> None:
+    """Regions are ranked, results stand in a table, and the rest is left to the headline."""
+    publication = english.wording.publication
+    last = {
+        table: {
+            codes: cell for codes, cell in cells.items() if "Q" not in codes[0] or "Q4" in codes[0]
+        }
+        for table, cells in publication.cells.items()
+    }
+    found = html.document_fromstring(report_of(replace(publication, cells=last), "en").html())
+    names = {name.removeprefix("figure-") for name in found.xpath("//figure/@id")}
+    assert names == FIGURES - {"events", "category-trends"}
+    (ranking,) = found.xpath("//figure[@id='figure-regions']")
+    assert len(ranking.xpath(".//tbody/tr")) == len(Reference.load().regions)
+    (results,) = found.xpath("//figure[@id='figure-results']")
+    assert not results.xpath(".//svg")
+    assert len(results.xpath("./div[@class='scroll']//tbody/tr")) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "line"),
     [
