@@ -143,7 +143,7 @@ def ranking_chart(bars: Sequence[Bar], language: Language, *, width: int) -> Cha
     mirrored = language.is_right_to_left
     greatest = max((bar.value for bar in bars if bar.value is not None), default=0) or 1
     longest = max((len(bar.text) for bar in bars if bar.value is not None), default=0)
-    room = max(0.3, 1 - longest * _TEXT_PX * 0.6 / width)
+    room = max(0.3, 1 - (longest + 1) * _TEXT_PX * 0.7 / width)
     scale = alt.Scale(domain=[0, greatest / room], nice=False, reverse=mirrored)
     rows = [
         {
