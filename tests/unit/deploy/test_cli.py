@@ -57,7 +57,7 @@ ALL = list(commands())
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
     assert {" ".join(words) for words in ALL} == {
-        "up", "provision", "demo", "publish", "recall", "simulate", "sql", "ledger",
+        "up", "provision", "demo", "publish", "recall", "simulate", "sql", "report", "ledger",
         "ledger retire", "verify", "topics", "import un-list", "desk tail", "dlq list", "dlq show",
         "dlq replay", "run router", "run cutter", "run loader", "run surge", "run clickhouse",
             "release create", "release list", "release show", "release diff", "release withdraw",
