@@ -133,8 +133,9 @@ _OWN_CATEGORY = _pick(
 )
 _DIRECT = "has({direct:Array(String)}, kind)"
 _HANDLING = (
-    f"multiIf({_DIRECT}, 'directed', {_unit('handling')} < 0.12, 'directed', "
-    f"{_unit('handling')} < 0.17, 'withheld', {_unit('handling')} < 0.18, 'red', 'none')"
+    f"multiIf({_DIRECT}, 'directed', {_unit('handling')} < 0.215, 'restricted', "
+    f"kind = 'diffusion' AND {_unit('handling')} < 0.7, 'directed', "
+    f"{_unit('handling')} < 0.26, 'withheld', 'none')"
 )
 _MEASURED = {
     "arrest": ("persons-arrested", "person", f"1 + toUInt32(4 * pow({_unit('persons')}, 3))"),

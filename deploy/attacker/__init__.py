@@ -9,7 +9,14 @@ from deploy.attacker.bounds import Attack, attack
 from deploy.attacker.judge import ChangeId, Leak, OtherTable, Secret, Secrets, judge
 from deploy.attacker.knowledge import ContradictionError, Knowledge
 from deploy.attacker.noise import faulty_noise_rows
-from deploy.attacker.published import Figure, FigureId, Structure, TableShape, read_figures
+from deploy.attacker.published import (
+    Figure,
+    FigureId,
+    Limit,
+    Structure,
+    TableShape,
+    read_figures,
+)
 
 __all__ = [
     "Attack",
@@ -19,6 +26,7 @@ __all__ = [
     "FigureId",
     "Knowledge",
     "Leak",
+    "Limit",
     "OtherTable",
     "Secret",
     "Secrets",

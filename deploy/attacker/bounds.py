@@ -63,11 +63,13 @@ def attack_known(
     targets: frozenset[FigureId],
     own: Mapping[FigureId, int] | None = None,
     enough: Mapping[FigureId, tuple[int, int]] | None = None,
+    *,
+    is_bureau: bool = True,
 ) -> Attack:
-    """The same, of figures whose sums are worked out already."""
+    """The same, of figures whose sums are worked out already; `own` may be several bureaus'."""
     result = Attack()
     numbers = {knowledge.number[name]: name for name in sorted(targets)}
-    least = {knowledge.number[name]: part for name, part in (own or {}).items()}
+    least = knowledge.known_by(own, is_bureau=is_bureau) if own else {}
     for number, name in numbers.items():
         if knowledge.is_exact(number):
             result.low[name] = knowledge.low[number]

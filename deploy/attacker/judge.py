@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from deploy.attacker.bounds import attack_known
 from deploy.attacker.knowledge import ContradictionError, Knowledge
-from deploy.attacker.published import Figure, FigureId, Place, Structure
+from deploy.attacker.published import Figure, FigureId, Limit, Place, Structure
 
 __all__ = ["ChangeId", "Leak", "OtherTable", "Secret", "Secrets", "judge"]
 
@@ -73,7 +73,8 @@ def judge(figures: Iterable[Figure], structure: Structure, secrets: Secrets) -> 
         insiders = list(_insiders(knowledge, secrets))
     except ContradictionError as error:
         return [Leak("contradiction", None, str(error))]
-    return [*outsider, *insiders, *_changes(figures, knowledge, secrets)]
+    told = [figure for figure in figures if figure.table in structure.tables]
+    return [*outsider, *insiders, *_changes(told, knowledge, secrets)]
 
 
 def _outsider(knowledge: Knowledge, secrets: Secrets) -> Iterator[Leak]:
@@ -117,8 +118,7 @@ def _insiders(knowledge: Knowledge, secrets: Secrets) -> Iterator[Leak]:
                 low = part + max(min(1, others), others - away)
                 if not tables.cover(reader, name, low, secret.value + away):
                     bars[name] = (low, secret.value + away)
-        known = {name: part for name, part in parts.items() if name in knowledge.number}
-        found = attack_known(knowledge, frozenset(bars), known, bars)
+        found = attack_known(knowledge, frozenset(bars), parts, bars, is_bureau=_is_bureau(reader))
         for name, (low, high) in sorted(bars.items()):
             highest = found.high[name]
             if found.low[name] > low or (highest is not None and highest < high):
@@ -128,6 +128,11 @@ def _insiders(knowledge: Knowledge, secrets: Secrets) -> Iterator[Leak]:
                     f"{reader} knows that {name} is {found.low[name]} to {highest}; allowed: "
                     f"{low} to {high}",
                 )
+
+
+def _is_bureau(reader: str) -> bool:
+    """Else it is whoever shares what several bureaus sent, in parentheses: desks."""
+    return not reader.startswith("(")
 
 
 class _Tables:
@@ -142,13 +147,19 @@ class _Tables:
         for reader, parts in secrets.parts.items():
             for name, part in parts.items():
                 knows.setdefault(name, []).append((part, reader))
+        self._bureaus: dict[FigureId, list[Limit]] = {}
+        """Figure to the limits on it that count bureaus."""
+        for _, limit in knowledge.limits:
+            if limit.counts_bureaus:
+                for name in limit.figures:
+                    self._bureaus.setdefault(name, []).append(limit)
         for table in {frozenset(table.items()): table for table in secrets.tables}.values():
             if self._agrees(table):
                 refuting = frozenset(
                     reader
                     for name, value in table.items()
                     for part, reader in knows.get(name, ())
-                    if part > value
+                    if part > value or self._contradicts(reader, name, table)
                 )
                 for name, value in table.items():
                     self._reaching.setdefault(name, []).append((value, refuting))
@@ -162,6 +173,21 @@ class _Tables:
         least = next((v for v, refuting in reaching if reader not in refuting), value)
         most = next((v for v, refuting in reversed(reaching) if reader not in refuting), value)
         return min(least, value) <= low and max(most, value) >= high
+
+    def _contradicts(self, reader: str, name: FigureId, table: OtherTable) -> bool:
+        """A limit on the figure, for who knows its own part, does not hold in the table."""
+        own = self._secrets.parts[reader]
+        return _is_bureau(reader) and any(
+            sum(self._value(one, table) for one in limit.figures) < limit.least_for(own)
+            for limit in self._bureaus.get(name, ())
+        )
+
+    def _value(self, name: FigureId, table: OtherTable) -> int:
+        """In the table, or in truth; of what is in no row, the least that it may be."""
+        if name in table:
+            return table[name]
+        secret = self._secrets.figures.get(name)
+        return self._knowledge.low[self._knowledge.number[name]] if secret is None else secret.value
 
     def _agrees(self, table: OtherTable) -> bool:
         """In integers: within every bound, and every sum holds."""
@@ -179,7 +205,10 @@ class _Tables:
         return value >= self._knowledge.low[number] and (high is None or value <= high)
 
     def _holds(self, terms: tuple[tuple[int, int], ...], table: OtherTable) -> bool:
-        """The sum is zero; a rest that nobody publishes takes what is left, if it may."""
+        """The sum is zero; a rest that nobody publishes takes what is left, if it may.
+
+        Of two such rests it is not known whether they may: then the table spares nothing.
+        """
         knowledge, left, rest = self._knowledge, 0, None
         for number, sign in terms:
             name = knowledge.names[number]
@@ -189,11 +218,13 @@ class _Tables:
                 left += sign * knowledge.low[number]
             elif name in self._secrets.figures:
                 left += sign * self._secrets.figures[name].value
+            elif rest is None:
+                rest, rest_sign = number, sign
             else:
-                rest = number
+                return False
         if rest is None:
             return left == 0
-        return self._may_be(rest, left)
+        return self._may_be(rest, -rest_sign * left)
 
 
 def _changes(figures: Iterable[Figure], knowledge: Knowledge, secrets: Secrets) -> Iterator[Leak]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
-from deploy.attacker.published import Figure, FigureId, Structure
+from deploy.attacker.published import Figure, FigureId, Limit, Structure
 
 __all__ = ["ContradictionError", "Knowledge"]
 
@@ -46,6 +46,10 @@ class Knowledge:
                 if key not in seen:
                     seen.add(key)
                     self.sums.append(tuple(sorted(terms.items())))
+        self.limits: list[tuple[int, Limit]] = []
+        """Each with the number of what it limits: a figure, or a sum of its own."""
+        for index, limit in enumerate(dict.fromkeys(structure.limits)):
+            self._limit(f"limit {index}", limit)
         for index, one in enumerate(self.sums):
             for number, _ in one:
                 self.sums_of[number].append(index)
@@ -60,6 +64,25 @@ class Knowledge:
             self.high.append(None)
             self.sums_of.append([])
         return number
+
+    def _limit(self, name: str, limit: Limit) -> None:
+        numbers = [self._number(figure) for figure in limit.figures]
+        number = numbers[0]
+        if len(numbers) > 1:
+            number = self._number(FigureId(name, (), limit.source))
+            self.sums.append(tuple(sorted(({number: 1} | dict.fromkeys(numbers, -1)).items())))
+        self.limits.append((number, limit))
+        self._bound(number, -1, -limit.least)
+        if limit.most is not None:
+            self._bound(number, 1, limit.most)
+
+    def known_by(self, own: Mapping[FigureId, int], *, is_bureau: bool) -> dict[int, int]:
+        """Least values, by number, for who knows parts of its own."""
+        least = {self.number[name]: part for name, part in own.items() if name in self.number}
+        for number, limit in self.limits:
+            if limit.counts_bureaus and is_bureau:
+                least[number] = max(least.get(number, 0), limit.least_for(own))
+        return least
 
     def _sums(
         self, places: Mapping[tuple[str, object], FigureId], structure: Structure

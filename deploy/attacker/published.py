@@ -1,4 +1,4 @@
-"""Published rows as figures: what they say, and in which release."""
+"""Published rows as figures: what they say, and in which release; and what limits figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Figure", "FigureId", "Structure", "TableShape", "read_figures"]
+__all__ = ["Figure", "FigureId", "Limit", "Structure", "TableShape", "read_figures"]
 
 Place = tuple[tuple[str, str], ...]
 
@@ -52,12 +52,34 @@ class TableShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What a table that holds no counts says of counts: some figures together lie between two."""
+
+    figures: tuple[FigureId, ...]
+    least: int
+    most: int | None = None
+    counts_bureaus: bool = False
+    """`least` are bureaus, each with one event or more: who is one of them knows its own part
+    instead of that one."""
+    source: str = ""
+
+    def least_for(self, own: Mapping[FigureId, int]) -> int:
+        """For a bureau that knows its own parts."""
+        parts = sum(own.get(name, 0) for name in self.figures) if self.counts_bureaus else 0
+        return self.least + max(0, parts - 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Structure:
-    """The code lists: which code is the total of a dimension, and which codes add up to which."""
+    """What the catalogue and the other tables say of figures.
+
+    Which code is the total of a dimension, which codes add up to which, and limits.
+    """
 
     tables: Mapping[str, TableShape]
     totals: Mapping[str, str]
     parts: Mapping[str, Mapping[str, tuple[tuple[str, ...], ...]]] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
 
 
 def read_figures(rows: Iterable[Mapping[str, object]], structure: Structure) -> list[Figure]:

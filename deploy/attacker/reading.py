@@ -7,12 +7,13 @@ be published; everything else as a statistician reads it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from deploy.attacker.judge import ChangeId, Secret, Secrets
+from deploy.attacker.limits import coverage_limits, lag_limits, loss_limits, quality_limits
 from deploy.attacker.noise import faulty_noise_rows
 from deploy.attacker.published import Figure, FigureId, Structure, TableShape, read_figures
 
@@ -20,6 +21,13 @@ __all__ = ["Publication", "read_publication", "read_secrets"]
 
 _ADDITIVE = ("suppression", "rounding", "waiver", "noise")
 _TOTAL = "total"
+_LIMITING = {
+    "coverage": ("time_period", "region", "indicator"),
+    "reporting_lag": ("time_period", "region", "statistic"),
+    "reporting_quality": ("time_period", "indicator"),
+}
+"""Tables that hold no counts, and limit them."""
+_SHARES = ("declared", "keywords", "none")
 _NOTHING_THERE = ("O", "M")
 """Status of what is not reported or not applicable: whoever reads that knows that it is none."""
 
@@ -43,6 +51,8 @@ def read_publication(statistician: Client, staged: tuple[Client, int] | None = N
     tables: dict[str, TableShape] = {}
     parts: dict[str, dict[str, set[tuple[str, ...]]]] = {}
     rows: list[dict[str, object]] = []
+    limiting: dict[str, list[dict[str, object]]] = {name: [] for name in _LIMITING}
+    percents: dict[tuple[str, str], int] = {}
     faulty: set[int] = set()
     for client, database, where in places:
         shapes = _shapes(client, database, where)
@@ -50,6 +60,9 @@ def read_publication(statistician: Client, staged: tuple[Client, int] | None = N
         _read_parts(client, database, where, parts)
         for name, shape in shapes.items():
             rows += _rows(client, database, where, name, shape)
+        for name in _present(client, database, where) & _LIMITING.keys():
+            limiting[name] += _limiting_rows(client, database, where, name)
+        percents |= _percents(client, database, where, shapes)
         faulty |= _faulty_noise(client, database, where)
     dimensions = {name for shape in tables.values() for name in shape.dimensions}
     structure = Structure(
@@ -61,7 +74,58 @@ def read_publication(statistician: Client, staged: tuple[Client, int] | None = N
             if dimension in dimensions
         },
     )
-    return Publication(tuple(read_figures(rows, structure)), structure, tuple(sorted(faulty)))
+    figures = read_figures(rows, structure)
+    limits = [
+        *coverage_limits(limiting["coverage"]),
+        *lag_limits(limiting["reporting_lag"]),
+        *quality_limits(limiting["reporting_quality"], _SHARES),
+    ]
+    published = {figure.id for figure in figures}
+    unseen = (
+        _unseen(row, name)
+        for name in ("coverage", "reporting_lag")
+        for row in limiting[name]
+        if name == "coverage" or row["obs_value"] is not None
+    )
+    figures += [figure for figure in unseen if figure.id not in published]
+    limits += loss_limits(figures, structure, percents)
+    structure = replace(structure, limits=tuple(limits))
+    return Publication(tuple(figures), structure, tuple(sorted(faulty)))
+
+
+def _unseen(row: Mapping[str, object], table: str) -> Figure:
+    """The number of events of a row that says something of it; it may stand in no table."""
+    at = [("time_period", str(row["time_period"])), ("region", str(row["region"]))]
+    place = tuple(sorted((name, code) for name, code in at if code != _TOTAL))
+    release = str(row["release"])
+    return Figure(FigureId("events", place, str(row["cut_off"])), release, table, 0, None)
+
+
+def _present(client: Client, database: str, where: str) -> set[str]:
+    found = client.query(f"SELECT DISTINCT dataset FROM {database}.datasets {where}").result_rows
+    return {name for (name,) in found}
+
+
+def _limiting_rows(
+    client: Client, database: str, where: str, name: str
+) -> Iterable[dict[str, object]]:
+    columns = (*_LIMITING[name], "obs_value", "cut_off", "release")
+    found = client.query(
+        f"SELECT {', '.join(columns)} FROM {database}.{name}_vintages {where} "
+        f"ORDER BY release, {', '.join(_LIMITING[name])}"
+    ).result_rows
+    return [dict(zip(columns, values, strict=True)) for values in found]
+
+
+def _percents(
+    client: Client, database: str, where: str, tables: Iterable[str]
+) -> dict[tuple[str, str], int]:
+    """What is hidden of the value, by release and table."""
+    found = client.query(
+        f"SELECT release, dataset, hidden_value_percent FROM {database}.datasets {where}"
+    ).result_rows
+    names = set(tables)
+    return {(str(number), name): int(percent) for number, name, percent in found if name in names}
 
 
 def _shapes(client: Client, database: str, where: str) -> dict[str, TableShape]:

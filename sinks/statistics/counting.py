@@ -156,8 +156,14 @@ class Counter:
         )
         yield from ((*row[:3], int(row[3]), int(row[4])) for row in rows)
 
-    def lags(self) -> Iterator[tuple[str, str, int, int, int, int]]:
-        """Quarter, region (empty: world), events, bureaus, median and 90th percentile, seconds."""
+    def lags(self, coarser: Mapping[str, str]) -> Iterator[tuple[str, str, int, int, int, int]]:
+        """Quarter, region (empty: world), events, bureaus, median and 90th percentile, seconds.
+
+        `coarser` are regions that were merged, and into what.
+        """
+        names = sorted(coarser)
+        merged: dict[str, Any] = {"merged": names, "merged_into": [coarser[name] for name in names]}
+        region = "transform(place, {merged:Array(String)}, {merged_into:Array(String)}, place)"
         quarter = _BLOCK[Frequency.QUARTER].format(moment="occurred_at")
         standing = (
             f"SELECT {quarter} AS quarter, place, respondent, "
@@ -165,11 +171,12 @@ class Counter:
             "WHERE sign = 1 AND (event_id, bureau) NOT IN "
             f"(SELECT event_id, bureau FROM ({self._facts()}) WHERE sign = -1)"
         )
-        for place, grouped in (("place", "quarter, place"), ("''", "quarter")):
+        for where, grouped in ((f"{region} AS region", "quarter, region"), ("''", "quarter")):
             yield from self._ask(
-                f"SELECT quarter, {place}, count(), uniqExact(respondent), "
+                f"SELECT quarter, {where}, count(), uniqExact(respondent), "
                 "quantileExact(0.5)(lag), quantileExact(0.9)(lag) "
-                f"FROM ({standing}) GROUP BY {grouped}"
+                f"FROM ({standing}) GROUP BY {grouped}",
+                **merged,
             )
 
     def category_sources(self) -> Iterator[tuple[str, str, int]]:

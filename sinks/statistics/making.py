@@ -15,7 +15,7 @@ from sinks.statistics.changes import changes_since
 from sinks.statistics.codes import kind_groups
 from sinks.statistics.counting import Counter, Part
 from sinks.statistics.cube import Grid, table_of
-from sinks.statistics.dataset import TIME, TOTAL, Dataset
+from sinks.statistics.dataset import TIME, Dataset
 from sinks.statistics.disclosure import (
     Cell,
     Dimension,
@@ -32,6 +32,7 @@ from sinks.statistics.disclosure import (
     protect_merging,
 )
 from sinks.statistics.earlier import Earlier
+from sinks.statistics.event_numbers import EventNumbers
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Frequency, Period, state_of
 from sinks.statistics.plain import plain_rows
@@ -156,6 +157,8 @@ def make(
         public,
     )
     release, small = _merge_small_regions(release)
+    known = (*release.public, *_nothing_reported(manifest, release))
+    release = replace(release, public=known)
     changes = changes_since(client, manifest, earlier, release, small)
     protected = protect_merging(replace(release, changes=changes), _steps(manifest))
     merges = (*small, *protected.merges)
@@ -166,12 +169,8 @@ def make(
         merges = (*merges, *protected.merges)
     status = Status.of(manifest, protected.release.tables, merges)
     rows = suppressed_rows(protected.release, protected.protection, manifest, status)
-    shut = frozenset(
-        (at.get(TIME, TOTAL), at.get("region", TOTAL))
-        for cell in protected.protection.hidden
-        if cell.measure == "events" and (at := dict(cell.at)).keys() <= {TIME, "region"}
-    )
-    rows |= plain_rows(client, manifest, earlier, secret, merges, tables, shut)
+    numbers = EventNumbers.of(manifest, protected.release, protected.protection)
+    rows |= plain_rows(client, manifest, earlier, secret, merges, numbers, status)
     return Made(
         manifest,
         rows,
@@ -196,20 +195,27 @@ def _public(
             unused.append(f"{known.source}: {known.measure} {dict(known.at)}")
         else:
             found.append(PublicTotal((cell,), known.low, known.high, known.source, values[cell]))
-    known_empty = Status.of(manifest, tables, ())
-    found += [
-        PublicTotal((cell,), 0, 0, "coverage", 0)
-        for cell, value in values.items()
-        if not value
-        and (at := dict(cell.at))
-        and known_empty.nothing(at.get(TIME, ""), at.get("region", TOTAL))
-    ]
     found += [
         PublicTotal((cell,), value, value, "waiver", value)
         for cell, value in values.items()
         if dict(cell.at).get("region") in manifest.waivers
     ]
     return tuple(found), tuple(unused)
+
+
+def _nothing_reported(manifest: Manifest, release: Release) -> tuple[PublicTotal, ...]:
+    """Cells whose rows will say that nobody reported anything: everybody knows that they are 0."""
+    status, datasets = Status.of(manifest, release.tables, ()), manifest.published_datasets()
+    known = {
+        table.id_of(cell, release.dimensions)
+        for table in release.tables
+        for cell in table.cells
+        if not cell.value
+        and status.nothing(
+            datasets[table.name].source, dict(zip(table.dimensions, cell.codes, strict=True))
+        )
+    }
+    return tuple(PublicTotal((cell,), 0, 0, "nothing reported", 0) for cell in sorted(known))
 
 
 def _merge_small_regions(release: Release) -> tuple[Release, tuple[Merge, ...]]:

@@ -1,4 +1,7 @@
-"""Datasets that are not protected by hiding: noise, thresholds, and what says nothing of cases."""
+"""Datasets whose figures are no counts of cases, or carry noise.
+
+Whatever they say of a number of events is told only where that number is; so it says nothing new.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from clickhouse_connect.driver.client import Client
 
 from sinks.statistics.counting import Counter
 from sinks.statistics.cube import STATISTICS, Grid
-from sinks.statistics.dataset import TOTAL, Dataset
-from sinks.statistics.disclosure import Merge, Table, make_noise_table
+from sinks.statistics.dataset import TIME, TOTAL, Dataset
+from sinks.statistics.disclosure import Merge, make_noise_table
 from sinks.statistics.earlier import Earlier
+from sinks.statistics.event_numbers import EventNumbers
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Period, state_of
-from sinks.statistics.rows import PublishedRow, published_state
+from sinks.statistics.rows import PublishedRow, Status, published_state
 
 __all__ = ["plain_rows"]
 
@@ -22,6 +26,9 @@ _FEWEST_FOR = {"median": 20, "p90": 100}
 _FEWEST_BUREAUS = 3
 _SOURCES = ("declared", "keywords", "none")
 _HOUR_S = 3600
+_STEPS = (1, 5, 10, 25, 50)
+"""Per cents to which a share is rounded: a whole one would tell the count in a small table."""
+_FEWEST_IN_A_STEP = 5
 
 Rows = tuple[PublishedRow, ...]
 
@@ -32,13 +39,10 @@ def plain_rows(
     earlier: Iterable[Earlier],
     secret: str,
     merges: Iterable[Merge],
-    tables: Iterable[Table],
-    shut: frozenset[tuple[str, str]],
+    numbers: EventNumbers,
+    status: Status,
 ) -> dict[str, Rows]:
-    """Rows of those datasets; `tables` are the true ones, before any merge.
-
-    `shut` are periods and regions whose number of events is hidden.
-    """
+    """Rows of those datasets, for the regions that the merges left."""
     counter, grid = Counter(client, manifest), Grid.of(manifest)
     coarser = {
         code: done.into for done in merges if done.dimension == "region" for code in done.codes
@@ -48,11 +52,11 @@ def plain_rows(
         if dataset.source == "offences":
             found[name] = _offences(dataset, counter, earlier, secret, coarser)
         elif dataset.source == "lag":
-            found[name] = _lags(dataset, counter, grid, shut)
+            found[name] = _lags(dataset, counter, grid, coarser, numbers, status)
         elif dataset.source == "coverage":
-            found[name] = _coverage(dataset, manifest, grid, tables)
+            found[name] = _coverage(dataset, manifest, grid, coarser, numbers, status)
         elif dataset.source == "quality":
-            found[name] = _quality(dataset, counter, grid)
+            found[name] = _quality(dataset, counter, grid, numbers, status)
     return found
 
 
@@ -104,94 +108,113 @@ def _offences(
     return tuple(sorted([*fresh, *(row for y in years for row in told.get(y.code, ()))]))
 
 
-def _lags(dataset: Dataset, counter: Counter, grid: Grid, shut: frozenset[tuple[str, str]]) -> Rows:
+def _lags(
+    dataset: Dataset,
+    counter: Counter,
+    grid: Grid,
+    coarser: Mapping[str, str],
+    numbers: EventNumbers,
+    status: Status,
+) -> Rows:
     """A lag that is shown tells how many events there are at least: none where that is hidden."""
-    states = {
-        period.code: published_state(state_of(period, grid.blocks))
-        for period in grid.periods("quarter")
-    }
     found = {
         (quarter, region or TOTAL): (events, bureaus, {"median": median, "p90": p90})
-        for quarter, region, events, bureaus, median, p90 in counter.lags()
+        for quarter, region, events, bureaus, median, p90 in counter.lags(coarser)
     }
     rows = []
-    for quarter, state in states.items():
-        for region in (*counter.manifest.codes.regions, TOTAL):
-            events, bureaus, lags = found.get((quarter, region), (0, 0, {}))
+    for quarter in grid.periods("quarter"):
+        state = published_state(state_of(quarter, grid.blocks))
+        for region in (*numbers.regions, TOTAL):
+            events, bureaus, lags = found.get((quarter.code, region), (0, 0, {}))
+            nothing = status.nothing(dataset.source, {TIME: quarter.code, "region": region})
             for statistic in STATISTICS:
                 value = None
                 enough = events >= _FEWEST_FOR[statistic] and bureaus >= _FEWEST_BUREAUS
-                if enough and (quarter, region) not in shut:
+                if enough and numbers.is_known(quarter, region):
                     value = (Decimal(lags[statistic]) / _HOUR_S).quantize(Decimal("0.1"))
-                status = ("A", "F") if value is not None else ("Q", "C")
-                rows.append(
-                    PublishedRow((quarter, region, statistic), value, dataset.unit, *status, state)
-                )
+                codes = (quarter.code, region, statistic)
+                rows.append(_row(dataset, status, codes, region, value, nothing, state))
     return tuple(rows)
 
 
-def _coverage(dataset: Dataset, manifest: Manifest, grid: Grid, tables: Iterable[Table]) -> Rows:
-    """Bureaus with an event, by the true table of events by kind; a bureau is no case."""
-    (events,) = (table for table in tables if table.name == "events_by_kind")
-    reporting = {
-        cell.codes[:2]: len(cell.contributions) for cell in events.cells if cell.codes[2] == TOTAL
-    }
+def _coverage(
+    dataset: Dataset,
+    manifest: Manifest,
+    grid: Grid,
+    coarser: Mapping[str, str],
+    numbers: EventNumbers,
+    status: Status,
+) -> Rows:
+    """Bureaus with an event: at least so many events are there, so only where their number is."""
     rows = []
     for period in grid.periods("base"):
         day, state = str(period.first_day), published_state(grid.blocks[period])
-        for region in (*manifest.codes.regions, TOTAL):
+        nothing = "M" if period.code in status.future else ""
+        for region in (*numbers.regions, TOTAL):
             members = sum(
-                region in (home, TOTAL) and since <= day < until
+                region in (coarser.get(home, home), TOTAL) and since <= day < until
                 for _, home, since, until in manifest.codes.periods
             )
-            if period.first_day > manifest.newest.date():
-                counts: dict[str, int | None] = {"reporting": None, "members": members}
-            else:
-                counts = {"reporting": reporting[period.code, region], "members": members}
-            rows += [
-                PublishedRow(
-                    (period.code, region, indicator),
-                    value,
-                    dataset.unit,
-                    "M" if value is None else "A",
-                    "F",
-                    state,
-                )
-                for indicator, value in counts.items()
-            ]
+            reporting = None if nothing else numbers.reporting(period, region)
+            for indicator, value, why in (
+                ("reporting", reporting, nothing),
+                ("members", members, ""),
+            ):
+                codes = (period.code, region, indicator)
+                rows.append(_row(dataset, status, codes, region, value, why, state))
     return tuple(rows)
 
 
-def _quality(dataset: Dataset, counter: Counter, grid: Grid) -> Rows:
-    """Whole per cents; what the ledger says is of all years, and stands in the newest."""
+def _quality(
+    dataset: Dataset, counter: Counter, grid: Grid, numbers: EventNumbers, status: Status
+) -> Rows:
+    """Per cents; what the ledger says is of all years, and stands in the newest."""
     events: dict[tuple[str, str], int] = {}
     for block, source, value in counter.category_sources():
         key = (Period.parse(block).within("year").code, source)
         events[key] = events.get(key, 0) + value
-    years = grid.periods("year")
+    years, ledger = grid.periods("year"), counter.manifest.ledger
     rows = []
     for year in years:
         state = published_state(state_of(year, grid.blocks))
         shares = {source: events.get((year.code, source), 0) for source in _SOURCES}
         total = sum(shares.values())
-        percents = {name: _percent(value, total) for name, value in shares.items()}
-        ledger = counter.manifest.ledger
-        if year == years[-1] and ledger is not None:
-            percents["refused"] = _percent(ledger.refused, ledger.handed_over)
-            percents["missing"] = _percent(ledger.missing, ledger.handed_over)
-        rows += [
-            PublishedRow(
-                (year.code, name),
-                percents.get(name),
-                dataset.unit,
-                "A" if percents.get(name) is not None else "O",
-                "F",
-                state,
-            )
-            for name in (*_SOURCES, "refused", "missing")
-        ]
+        nothing = status.nothing(dataset.source, {TIME: year.code})
+        for source, value in shares.items():
+            share = _percent(value, total) if numbers.is_known(year, TOTAL) else None
+            codes = (year.code, source)
+            rows.append(_row(dataset, status, codes, TOTAL, share, nothing, state))
+        handed_over = ledger.handed_over if ledger is not None else 0
+        for name, value in (
+            ("refused", ledger.refused if ledger is not None else 0),
+            ("missing", ledger.missing if ledger is not None else 0),
+        ):
+            share = _percent(value, handed_over) if year == years[-1] else None
+            why = "M" if year != years[-1] else "" if handed_over else "O"
+            rows.append(_row(dataset, status, (year.code, name), TOTAL, share, why, state))
     return tuple(rows)
 
 
+def _row(
+    dataset: Dataset,
+    status: Status,
+    codes: tuple[str, ...],
+    region: str,
+    value: int | Decimal | None,
+    nothing: str,
+    state: str,
+) -> PublishedRow:
+    """Without a value it is hidden, unless there is `nothing` to tell."""
+    if value is None and nothing:
+        return PublishedRow(codes, None, dataset.unit, nothing, "F", state)
+    is_hidden = value is None
+    letter = status.letter(codes[0], region, is_hidden=is_hidden)
+    return PublishedRow(codes, value, dataset.unit, letter, "C" if is_hidden else "F", state)
+
+
 def _percent(part: int, whole: int) -> int | None:
-    return None if not whole else (200 * part + whole) // (2 * whole)
+    """Rounded to as many per cents as make five of the whole or more; None: it has no ten."""
+    for step in _STEPS:
+        if step * whole >= 100 * _FEWEST_IN_A_STEP:
+            return (200 * part + step * whole) // (2 * step * whole) * step
+    return None

@@ -60,7 +60,9 @@ class Status:
     provisional: frozenset[str]
     """Periods with a block that is not final."""
     unreported: frozenset[tuple[str, str]]
-    """Period and region of which no bureau reported anything."""
+    """Period and region (total: the world; or a bureau) of which nobody reported an event."""
+    unsearched: frozenset[str]
+    """Periods of which nobody reported a search."""
     future: frozenset[str]
     """Periods that begin after the cut-off."""
     breaks: frozenset[tuple[str, str]]
@@ -68,8 +70,8 @@ class Status:
 
     @classmethod
     def of(cls, manifest: Manifest, tables: Iterable[Table], merges: Iterable[Merge]) -> Status:
-        """By the manifest, and by the tables of events."""
-        newest = manifest.newest
+        """By the manifest, and by the tables of events and searches."""
+        newest, by_name = manifest.newest, {table.name: table for table in tables}
         periods = {
             period
             for block in manifest.blocks
@@ -89,10 +91,15 @@ class Status:
             ),
             unreported=frozenset(
                 (cell.codes[0], cell.codes[1])
-                for table in tables
-                if table.name == "events_by_kind"
-                for cell in table.cells
-                if cell.codes[2] == TOTAL and not cell.value
+                for name in ("events_by_kind", "events_by_bureau")
+                if name in by_name
+                for cell in by_name[name].cells
+                if not cell.value and set(cell.codes[2:]) <= {TOTAL}
+            ),
+            unsearched=frozenset(
+                cell.codes[0]
+                for cell in (by_name["searches"].cells if "searches" in by_name else ())
+                if not cell.value and set(cell.codes[1:]) == {TOTAL}
             ),
             future=frozenset(p.code for p in periods if p.first_day > newest.date()),
             breaks=frozenset(
@@ -107,8 +114,8 @@ class Status:
     def row(self, dataset: Dataset, cell: Cell, unit: str, *, is_hidden: bool) -> PublishedRow:
         """The published row of a cell."""
         at = dict(zip(dataset.dimensions, cell.codes, strict=True))
-        period, region = at.get(TIME, ""), at.get("region", "")
-        nothing = self.nothing(period, region)
+        period, region = at.get(TIME, ""), at.get("region", TOTAL)
+        nothing = self.nothing(dataset.source, at)
         shown = rounded(cell.value, dataset.rounding)[0]
         state = published_state(cell.state)
         if nothing and not cell.value:
@@ -117,11 +124,18 @@ class Status:
         value = None if is_hidden else shown
         return PublishedRow(cell.codes, value, unit, status, "C" if is_hidden else "F", state)
 
-    def nothing(self, period: str, region: str) -> str:
-        """M or O where everybody knows that there is nothing; else empty."""
+    def nothing(self, source: str, at: Mapping[str, str]) -> str:
+        """M or O where everybody knows that there is nothing; else empty.
+
+        A zero is a figure where somebody reported something of that period and region: an event,
+        or a search where searches are counted.
+        """
+        period = at.get(TIME, "")
         if period in self.future:
             return "M"
-        return "O" if (period, region) in self.unreported else ""
+        if source == "searches":
+            return "O" if period in self.unsearched else ""
+        return "O" if (period, at.get("region", TOTAL)) in self.unreported else ""
 
     def letter(self, period: str, region: str, *, is_hidden: bool) -> str:
         """B before Q before P, else A."""

@@ -88,8 +88,8 @@ class ReleaseWorld:
 
 
 @contextmanager
-def release_world(folder: Path, events: int = 4000) -> Iterator[ReleaseWorld]:
-    """Events of two years, the second one thinner, and searches."""
+def release_world(folder: Path, events: int = 4000, bureaus: int = 196) -> Iterator[ReleaseWorld]:
+    """Events of two years, the second one thinner, and searches; of so many bureaus."""
     passwords = {role: f"secret-{role}" for role in ROLES}
     with ClickHouseProcess(folder / "clickhouse", passwords=passwords) as service:
         operator = service.connection.client()
@@ -99,7 +99,7 @@ def release_world(folder: Path, events: int = 4000) -> Iterator[ReleaseWorld]:
             start = datetime(year, 1, 1, tzinfo=UTC)
             insert_facts(
                 operator, events // seed, start=start, days=365, seed=seed,
-                kinds=KINDS, categories=CATEGORIES,
+                kinds=KINDS, categories=CATEGORIES, bureaus=bureaus,
             )  # fmt: skip
         insert_searches(operator, 5_000, start=datetime(2025, 1, 1, tzinfo=UTC), days=365)
         publisher = service.connection_as("publisher").client()

@@ -83,8 +83,8 @@ CREATE TABLE IF NOT EXISTS pub.datasets
     description_es String COMMENT 'Description in Spanish',
     description_ar String COMMENT 'Description in Arabic',
     cells UInt32 COMMENT 'Rows of the release',
-    hidden_percent UInt8 COMMENT 'Hidden rows among those that are not zero, in whole per cents',
-    hidden_value_percent UInt8 COMMENT 'What they hold of all that is counted, in whole per cents'
+    hidden_percent UInt8 COMMENT 'Hidden rows, among these and those that are shown as other than zero, in whole per cents',
+    hidden_value_percent UInt8 COMMENT 'At most so many per cents of what is counted are hidden; in small tables rounded up to 5, 10, 25, 50 or 100'
 )
 ENGINE = MergeTree
 PARTITION BY release

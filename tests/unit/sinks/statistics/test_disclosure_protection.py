@@ -352,6 +352,25 @@ def test_losses_are_told_in_whole_per_cents() -> None:
     assert loss.by_whole_rows == 4
 
 
+def test_a_loss_is_told_so_coarsely_that_it_says_nothing_of_a_hidden_total() -> None:
+    """17 of 117 are 15 per cent, as no neighbour is; 20 is as true of 14 and of 20."""
+    line = {"row": Dimension("row", {"total": (("a", "b", "c"),)})}
+    parts = {"a": {"fr": 9, "de": 8}, "b": {"fr": 20, "de": 20, "es": 20}, "c": {"fr": 40}}
+    parts["total"] = {"fr": 69, "de": 28, "es": 20}
+    cells = tuple(Cell((code,), sum(of.values()), of) for code, of in parts.items())
+    table = Table("t", "events", ("row",), cells)
+    known = tuple(
+        PublicTotal((CellId("events", (("row", code),), ""),), value, value, "a press release")
+        for code, value in (("b", 60), ("c", 40))
+    )
+    release = Release(line, (table,), public=known)
+    protection = protect(release)
+    assert protection.hidden == {CellId("events", (("row", "a"),), ""), CellId("events", (), "")}
+    (loss,) = losses(release.tables, line, protection)
+    assert (loss.value, loss.hidden_value, loss.cells_percent) == (117, 17, 50)
+    assert loss.value_percent == 20
+
+
 @st.composite
 def cubes(draw: st.DrawFn) -> Table:
     """Three by three by three, with up to four bureaus a cell, many of them zero."""
