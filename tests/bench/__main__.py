@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.disclosure import disclosure
+from tests.bench.disclosure import disclosure, releases
 from tests.bench.latency import latency, restart
 from tests.bench.loader import loader
 from tests.bench.measure import Outcome, machine
@@ -30,6 +30,7 @@ BENCHES: dict[str, Callable[[], Outcome]] = {
     "memory": memory,
     "restart": restart,
     "disclosure": disclosure,
+    "releases": releases,
 }
 
 

@@ -178,24 +178,56 @@ def test_who_holds_most_of_the_cells_beside_does_not_tell_a_hidden_one() -> None
 
 
 def test_desks_can_subtract_what_they_read() -> None:
-    cells = []
-    for cell in square().cells:
-        few = {"fr": 2, "de": 1} if cell.codes == ("a", "x") else {"fr": 4, "de": 4, "es": 4}
-        if "total" in cell.codes:
-            inner = product(
-                "abc" if cell.codes[0] == "total" else cell.codes[0],
-                "xyz" if cell.codes[1] == "total" else cell.codes[1],
-            )
-            places = list(inner)
-            first = ("a", "x") in places
-            n = len(places) - first
-            few = {"fr": 4 * n + 2 * first, "de": 4 * n + first, "es": 4 * n}
-        cells.append(replace(cell, restricted=few, read=cell.value - sum(few.values())))
-    release = Release(SQUARE, (Table("t", "events", ("row", "column"), tuple(cells)),))
+    many = {"fr": 4, "de": 4, "es": 4}
+    left = dict.fromkeys(product("abc", "xyz"), many) | {("a", "x"): {"fr": 2, "de": 1}}
+    release = Release(SQUARE, (handled(left),))
     protection = protect(release)
     assert protection.primary == {at("a", "x"): {Reason.RESTRICTED}}
     assert any(proof.reader == DESKS for proof in protection.proofs)
     assert_protected(release, protection)
+
+
+def handled(left: Mapping[tuple[str, str], Mapping[str, int]]) -> Table:
+    """The square with what desks can't read of each inner cell; they have read the rest."""
+    cells = []
+    for cell in square().cells:
+        few: dict[str, int] = {}
+        for place, by_bureau in left.items():
+            if all(at in (code, "total") for at, code in zip(cell.codes, place, strict=True)):
+                for bureau, part in by_bureau.items():
+                    few[bureau] = few.get(bureau, 0) + part
+        cells.append(replace(cell, restricted=few, read=cell.value - sum(few.values())))
+    return Table("t", "events", ("row", "column"), tuple(cells))
+
+
+def test_cells_that_desks_have_read_whole_hide_nothing_from_them() -> None:
+    """Three restricted events, and neighbours that can't be smaller for who read all of them."""
+    many = {"fr": 4, "de": 4, "es": 4}
+    left = dict.fromkeys(product("abc", "xyz"), many)
+    left |= {("a", "x"): {"fr": 2, "de": 1}, ("a", "y"): {}, ("b", "x"): {}}
+    release = Release(SQUARE, (handled(left),))
+    protection = protect(release)
+    assert protection.primary == {at("a", "x"): {Reason.RESTRICTED}}
+    assert_protected(release, protection)
+    beside = frozenset({at("a", "y"), at("b", "x"), at("b", "y")})
+    secrets = secrets_of(release, replace(protection, proofs=(), secondary=beside))
+    structure = structure_of(release.tables, SQUARE)
+    rows = published(release.tables, SQUARE, beside | {at("a", "x")})
+    found = judge(read_figures(rows, structure), structure, secrets)
+    assert {(leak.kind, leak.figure) for leak in found} == {("insider", figure_id(at("a", "x")))}
+    assert {leak.message.partition(" knows ")[0] for leak in found} == {DESKS}
+
+
+def test_a_group_of_one_bureau_is_as_hidden_as_its_cells() -> None:
+    release = Release(SQUARE, (square(ax=3, ay=3, az=3),))
+    protection = protect(release)
+    row = CellId("events", (("row", "a"),), "")
+    assert Reason.FEW_BUREAUS in protection.primary[row]
+    assert_protected(release, protection)
+    structure = structure_of(release.tables, SQUARE)
+    rows = published(release.tables, SQUARE, protection.hidden - {row})
+    found = judge(read_figures(rows, structure), structure, secrets_of(release, protection))
+    assert ("narrow", figure_id(row)) in {(leak.kind, leak.figure) for leak in found}
 
 
 def test_a_public_figure_is_not_hidden_and_protects_nothing() -> None:
