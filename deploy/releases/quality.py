@@ -26,9 +26,8 @@ _METHODS = {
     Protected.SUPPRESSION: "Sensitive figures are hidden, and others with them, by proof.",
     Protected.ROUNDING: "Figures are rounded; sensitive ones are hidden, and others with them.",
     Protected.NOISE: "Each figure carries noise by its cell key; none is hidden, none is exact.",
-    Protected.THRESHOLD: "Figures are shown where enough events and bureaus stand behind them.",
+    Protected.THRESHOLD: "Figures are shown where the number of events behind them is, if enough.",
     Protected.WAIVER: "Only bureaus that waived confidentiality in writing are shown.",
-    Protected.NONE: "It says nothing of any bureau's cases.",
 }
 
 
@@ -126,14 +125,15 @@ def _sections(client: Client, dataset: Dataset, number: int, language: str) -> d
 
 def _coverage(client: Client, number: int) -> str:
     found = client.query(
-        "SELECT argMaxIf(obs_value, time_period, indicator = 'reporting'), "
-        "argMaxIf(obs_value, time_period, indicator = 'members'), max(time_period) "
+        "SELECT time_period, maxIf(obs_value, indicator = 'reporting'), "
+        "maxIf(obs_value, indicator = 'members') "
         f"FROM pub.coverage_vintages WHERE release = {number} AND region = 'total' "
-        "AND obs_value IS NOT NULL AND obs_status != 'M'"
-    ).result_rows[0]
-    if not found[2]:
-        return "Coverage is not known."
-    return f"In {found[2]} {found[0]} of {found[1]} bureaus reported."
+        "GROUP BY time_period HAVING countIf(indicator = 'reporting' AND obs_value IS NOT NULL) "
+        "ORDER BY time_period DESC LIMIT 1"
+    ).result_rows
+    if not found:
+        return "How many bureaus reported is hidden with the number of events."
+    return f"In {found[0][0]} {found[0][1]} of {found[0][2]} bureaus reported."
 
 
 def _lag(client: Client, number: int) -> str:

@@ -51,11 +51,9 @@ class Protected(StrEnum):
     NOISE = "noise"
     """Each figure is perturbed by its cell key."""
     THRESHOLD = "threshold"
-    """Shown where enough events and bureaus stand behind it; no figure adds up to another."""
+    """Shown where the number of events behind it is, and where they are enough."""
     WAIVER = "waiver"
     """Only of bureaus that waived confidentiality."""
-    NONE = "none"
-    """Says nothing of any bureau's cases."""
 
 
 @dataclass(frozen=True, slots=True)

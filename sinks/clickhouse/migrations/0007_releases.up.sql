@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS pub.datasets
     dimensions Array(LowCardinality(String)) COMMENT 'Columns that hold codes',
     unit LowCardinality(String) COMMENT 'Unit of all figures, or varies',
     respondent LowCardinality(String) COMMENT 'Who reports',
-    protection LowCardinality(String) COMMENT 'suppression, rounding, noise, threshold, waiver or none',
+    protection LowCardinality(String) COMMENT 'suppression, rounding, noise, threshold or waiver',
     rounding UInt32 COMMENT 'Figures are multiples of it',
     noise UInt16 COMMENT 'Greatest noise of a figure, 0 for none',
     decimals UInt8 COMMENT 'Digits after the point',
