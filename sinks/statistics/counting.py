@@ -171,13 +171,13 @@ class Counter:
             "WHERE sign = 1 AND (event_id, bureau) NOT IN "
             f"(SELECT event_id, bureau FROM ({self._facts()}) WHERE sign = -1)"
         )
-        for where, grouped in ((f"{region} AS region", "quarter, region"), ("''", "quarter")):
-            yield from self._ask(
-                f"SELECT quarter, {where}, count(), uniqExact(respondent), "
-                "quantileExact(0.5)(lag), quantileExact(0.9)(lag) "
-                f"FROM ({standing}) GROUP BY {grouped}",
-                **merged,
-            )
+        yield from self._ask(
+            "SELECT quarter, region, count(), uniqExact(respondent), "
+            "quantileExact(0.5)(lag), quantileExact(0.9)(lag) "
+            f"FROM (SELECT *, {region} AS region FROM ({standing})) "
+            "GROUP BY GROUPING SETS ((quarter, region), (quarter))",
+            **merged,
+        )
 
     def category_sources(self) -> Iterator[tuple[str, str, int]]:
         """Block, how its category was found (declared, keywords, none), events."""
