@@ -203,7 +203,7 @@ FROM {_OURS}
 WHERE dice >= {{recalled:UInt64}} AND dice < {{corrected:UInt64}} + {{recalled:UInt64}}"""
 _STRUCK = f"""INSERT INTO raw.struck
 SELECT bureau, event_id, source_topic, source_partition, source_offset, NULL, 'recall',
-    'withdrawal', recorded_at, recorded_at
+    'withdrawal', recorded_at, recorded_at, recorded_at
 FROM raw.facts WHERE sign = -1 AND router_version = 'engine' AND {_DICE} < {{recalled:UInt64}}"""
 _SEARCHES = f"""
 SELECT NULL AS event_id, NULL AS root, NULL AS root_bureau, NULL AS supersedes_event_id,

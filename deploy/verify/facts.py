@@ -15,13 +15,12 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from sinks.clickhouse.strikes import (
-    Chains,
     CountedFact,
     EventKey,
     FactKey,
     KnownRecall,
+    Link,
     Strike,
-    Strikers,
     find_strikes,
 )
 
@@ -143,7 +142,7 @@ class BlockCounts:
 def strikes_of(chained: Iterable[Chained], facts: Iterable[Fact]) -> tuple[Strike, ...]:
     """What must be struck: by the very function that the loader asks, of all events at once."""
     recalls: list[KnownRecall] = []
-    links: list[tuple[EventKey, EventKey]] = []
+    links: list[Link] = []
     for fact, subtype, target, root in chained:
         if target is not None:
             recalls.append(
@@ -152,9 +151,13 @@ def strikes_of(chained: Iterable[Chained], facts: Iterable[Fact]) -> tuple[Strik
                 )
             )  # fmt: skip
         if fact.kind != "recall":
-            links += [(fact.key, named) for named in (target, root) if named is not None]
+            links += [
+                Link(fact.key, named, fact.recorded_at)
+                for named in (target, root)
+                if named is not None
+            ]
     counted = [CountedFact(_row(fact), fact.kind, fact.recorded_at) for fact in facts]
-    return find_strikes(Strikers(recalls, Chains(links)), counted, ())
+    return find_strikes(recalls, links, counted)
 
 
 def fact_of(fact: Mapping[str, Any]) -> Fact:

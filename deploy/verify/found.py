@@ -29,6 +29,7 @@ from schemas.errors import ConfigurationError, PermanentError
 from schemas.headers import REPLAY_HEADER, header, read_refusal
 from schemas.registry import SchemaIds
 from schemas.topics import Topic
+from sinks.clickhouse.known import KNOWN_FACTS
 from stream_apps.engine import Consumed, Partition, first_offsets, read_topics
 from stream_apps.router.ledger import Account
 
@@ -274,7 +275,7 @@ def clickhouse_sums(client: Client) -> tuple[Counter[Cell], Counter[Cell]]:
         "sum(toInt64(sign) * events), "
         f"sum({sign} * (toDecimal128(ifNull(amount, 0), 3) "
         "+ arraySum(value -> toDecimal128(value, 3), measure_values))) "
-        "FROM raw.facts GROUP BY kind, bureau, month"
+        f"FROM {KNOWN_FACTS} GROUP BY kind, bureau, month"
     ).result_rows
     cells, amounts = Counter[Cell](), Counter[Cell]()
     for kind, bureau, month, events, amount in rows:

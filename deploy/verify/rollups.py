@@ -103,7 +103,8 @@ _KEPT = (
     ),
     _Kept(
         "raw.links",
-        {"bureau": "held.1", "event_id": "held.2", "other_bureau": "held.3", "other": "held.4"},
+        {"bureau": "held.1", "event_id": "held.2", "other_bureau": "held.3", "other": "held.4"}
+        | _columns("recorded_at"),
         {_ROWS: _ONE},
         f"raw.facts AS facts ARRAY JOIN {_links()} AS held "
         "WHERE facts.sign = 1 AND facts.kind != 'recall' AND facts.event_id IS NOT NULL",
@@ -150,9 +151,11 @@ def struck_differences(client: Client) -> Iterator[Difference]:
     """Copies booked as struck without a compensation, and compensations that are not booked."""
     rows = client.query(
         "SELECT bureau, toString(id), sum(booked) AS b, sum(compensations) AS c FROM (\n"
-        "SELECT bureau, event_id AS id, 1 AS booked, 0 AS compensations FROM raw.struck FINAL\n"
+        "SELECT DISTINCT bureau, event_id AS id, source_topic, source_partition, source_offset, "
+        "1 AS booked, 0 AS compensations FROM raw.struck\n"
         "UNION ALL\n"
-        "SELECT bureau, assumeNotNull(event_id) AS id, 0 AS booked, 1 AS compensations "
+        "SELECT bureau, assumeNotNull(event_id) AS id, source_topic, source_partition, "
+        "source_offset, 0 AS booked, 1 AS compensations "
         "FROM raw.facts WHERE sign = -1\n"
         f") GROUP BY bureau, id HAVING b != c ORDER BY bureau, id LIMIT {_SHOWN}"
     ).result_rows

@@ -8,7 +8,8 @@ Kafka is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,16 +22,15 @@ from sinks.clickhouse import statements
 from sinks.clickhouse.chains import IDS_A_QUERY, read_chains
 from sinks.clickhouse.checks import check_deduplication, fact_columns
 from sinks.clickhouse.chunks import StrikeChunks, parts
+from sinks.clickhouse.news import News
 from sinks.clickhouse.refusals import explain
 from sinks.clickhouse.statements import BLOCK_COLUMNS, BlockPosition
 from sinks.clickhouse.strikes import (
-    Chains,
     CountedFact,
     EventKey,
     FactKey,
     KnownRecall,
     Strike,
-    Strikers,
     find_strikes,
 )
 
@@ -164,40 +164,65 @@ class BlockLander:
         )
 
     def _strike(self, position: BlockPosition) -> int:
-        seeds = [
-            (b, i) for b, i in self._client.query(statements.touched_sql(position)).result_rows
-        ]
-        if not seeds:
+        rows = self._client.query(statements.touched_sql(position)).result_rows
+        if not rows:
             return 0
-        events, links = read_chains(self._client, seeds)
-        ids = sorted({event_id for _, event_id in events})
-        recalls = [
-            KnownRecall(bureau, target, _root(root, of), kind, reason, recall_id, by, int(at_ms))
-            for some in parts(ids, IDS_A_QUERY)
-            for bureau, target, root, of, kind, reason, recall_id, by, at_ms in self._client.query(
-                statements.recalls_sql(some)
-            ).result_rows
-        ]
+        own = {(bureau, event_id) for bureau, event_id, is_own in rows if is_own}
+        chains = read_chains(self._client, ((bureau, event_id) for bureau, event_id, _ in rows))
+        news = News(own, self._recalls([statements.block_recalls_sql(position)]))
+        recalls = self._recalls(
+            statements.chain_recalls_sql(some, chains.bureaus)
+            for some in parts(chains.read_from, IDS_A_QUERY)
+        )
+        concerned = news.concerned(chains.events, recalls, chains.links)
+        ids = sorted({event_id for _, event_id in concerned})
+        recalls |= self._recalls(
+            statements.recalls_by_name_sql(some) for some in parts(ids, IDS_A_QUERY)
+        )
         if not recalls:
             return 0
-        strikers = Strikers(recalls, Chains(links))
-        return self._chunks.write(lambda: self._to_strike(strikers, ids))
+        facts = [
+            CountedFact(FactKey(*row), kind, int(at_ms))
+            for some in parts(ids, IDS_A_QUERY)
+            for *row, kind, at_ms in self._client.query(
+                statements.candidate_facts_sql(some)
+            ).result_rows
+        ]
+        strikes = find_strikes(recalls, chains.links, facts)
+        written = self._chunks.write(lambda: self._unstruck(strikes))
+        self._write_known_earlier(strikes)
+        return written
 
-    def _to_strike(self, strikers: Strikers, ids: Sequence[str]) -> Sequence[Strike]:
-        """What they strike of the events with these ids, and nobody has struck."""
-        found: list[Strike] = []
-        for some in parts(ids, IDS_A_QUERY):
-            facts = [
-                CountedFact(FactKey(*row), kind, int(at_ms))
-                for *row, kind, at_ms in self._client.query(
-                    statements.candidate_facts_sql(some)
-                ).result_rows
-            ]
-            struck = {
-                FactKey(*row) for row in self._client.query(statements.struck_sql(some)).result_rows
-            }
-            found += find_strikes(strikers, facts, struck)
-        return found
+    def _recalls(self, queries: Iterable[str]) -> set[KnownRecall]:
+        return {
+            KnownRecall(bureau, target, _root(root, of), kind, reason, recall_id, by, int(at_ms))
+            for query in queries
+            for bureau, target, root, of, kind, reason, recall_id, by, at_ms in self._client.query(
+                query
+            ).result_rows
+        }
+
+    def _unstruck(self, strikes: Sequence[Strike]) -> Sequence[Strike]:
+        struck = self._struck(strikes)
+        return [strike for strike in strikes if strike.row not in struck]
+
+    def _write_known_earlier(self, strikes: Sequence[Strike]) -> None:
+        """Say of what is struck that it was earlier, or by an earlier recall, than known so far."""
+        struck = self._struck(strikes)
+        earlier = [strike for strike in strikes if strike.order < struck[strike.row]]
+        for some in parts(earlier, IDS_A_QUERY):
+            lines = "\n".join(json.dumps(statements.planned_strike(strike)) for strike in some)
+            insert = f"{statements.known_earlier_sql(self._clock.now_ms())}\n{lines}"
+            self._client.raw_insert("", insert_block=insert.encode(), fmt="JSONEachRow")
+
+    def _struck(self, strikes: Sequence[Strike]) -> dict[FactKey, tuple[int, str]]:
+        """Which of these rows are struck, with what holds of each so far."""
+        ids = sorted({strike.row.event_id for strike in strikes})
+        return {
+            FactKey(*row): (int(holds[0]), str(holds[1]))
+            for some in parts(ids, IDS_A_QUERY)
+            for *row, holds in self._client.query(statements.struck_sql(some)).result_rows
+        }
 
     def _move_mark(self, position: BlockPosition) -> None:
         self._insert(

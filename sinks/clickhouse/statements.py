@@ -11,25 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sinks.clickhouse.known import FACT_KEY
 from sinks.clickhouse.strikes import Strike
 
 __all__ = [
     "BLOCK_COLUMNS",
     "BlockPosition",
     "block_events_sql",
+    "block_recalls_sql",
     "book_chunk_sql",
     "bureaus_links_sql",
     "candidate_facts_sql",
+    "chain_recalls_sql",
     "inserts_since_sql",
     "insert_block_sql",
     "insert_chunk_sql",
+    "known_earlier_sql",
     "last_chunk_sql",
     "links_sql",
     "literal",
     "marks_sql",
     "plan_chunk_sql",
     "planned_strike",
-    "recalls_sql",
+    "recalls_by_name_sql",
     "refused_block_sql",
     "repair_block_sql",
     "struck_sql",
@@ -51,15 +55,24 @@ _ONE_BLOCK = {
     "input_format_avro_allow_missing_fields": "1",
 }
 
-_FACT_KEY = "bureau, event_id, source_topic, source_partition, source_offset"
-"""The columns of a :class:`FactKey`."""
-_FACT_KEY_TEXT = _FACT_KEY.replace("event_id", "toString(event_id)")
-_LINK = "bureau, toString(event_id), other_bureau, toString(other)"
-_PLANNED = f"{_FACT_KEY}, recall_event_id, kind, reason"
+_FACT_KEY_TEXT = FACT_KEY.replace("event_id", "toString(event_id)")
+_LINK = "bureau, toString(event_id), other_bureau, toString(other), at_ms"
+_LINKS = (
+    "SELECT bureau, event_id, other_bureau, other, min(toUnixTimestamp64Milli(recorded_at)) AS "
+    "at_ms FROM raw.links WHERE {where} GROUP BY bureau, event_id, other_bureau, other"
+)
+_RECALL = (
+    "bureau, toString(target), toString(root), root_bureau, kind, reason, "
+    "toString(recall_event_id), recalled_by, toUnixTimestamp64Milli(recorded_at)"
+)
+_PLANNED = f"{FACT_KEY}, recall_event_id, kind, reason"
+_MOMENTS = (
+    "fromUnixTimestamp64Milli(recorded_at_ms, 'UTC'), fromUnixTimestamp64Milli(since_ms, 'UTC')"
+)
 _PLANNED_STRUCTURE = (
     "bureau String, event_id UUID, source_topic String, source_partition Int32, "
     "source_offset Int64, recall_event_id Nullable(UUID), kind String, reason String, "
-    "recorded_at_ms Int64"
+    "recorded_at_ms Int64, since_ms Int64"
 )
 
 
@@ -183,11 +196,12 @@ def block_events_sql(position: BlockPosition) -> str:
 def touched_sql(position: BlockPosition) -> str:
     """Events by which the block has to do with strikes: one of each chain at least.
 
-    Those that its recalls and corrections name, and its own that another names.
+    Those that its recalls and corrections name, and its own that another names; which they are is
+    told with them.
     """
     ids, block = block_events_sql(position), _in_block(position)
     return (
-        "SELECT DISTINCT bureau, toString(id) FROM (\n"
+        f"SELECT DISTINCT bureau, toString(id), id IN ({ids}) FROM (\n"
         f"SELECT bureau, target AS id FROM raw.recalls WHERE ({block}) OR target IN ({ids})\n"
         "UNION ALL\n"
         "SELECT assumeNotNull(root_bureau), assumeNotNull(root) FROM raw.recalls "
@@ -198,24 +212,52 @@ def touched_sql(position: BlockPosition) -> str:
 
 
 def links_sql(ids: Iterable[str]) -> str:
-    """The links of events with these ids."""
-    return f"SELECT DISTINCT {_LINK} FROM raw.links WHERE event_id IN ({_uuids(ids)})"
+    """The links of what is linked with events of these ids, and of what is linked with that."""
+    near = f"SELECT other FROM raw.links WHERE event_id IN ({_uuids(ids)})"
+    where = (
+        f"event_id IN ({near}) OR "
+        f"event_id IN (SELECT other FROM raw.links WHERE event_id IN ({near}))"
+    )
+    return f"SELECT {_LINK} FROM ({_LINKS.format(where=where)})"
 
 
 def bureaus_links_sql(bureaus: Iterable[str]) -> str:
     """All links of these bureaus' events."""
-    listed = ", ".join(literal(bureau) for bureau in sorted(set(bureaus)))
-    return f"SELECT DISTINCT {_LINK} FROM raw.links WHERE bureau IN ({listed})"
+    where = f"bureau IN ({_listed(bureaus)})"
+    return f"SELECT {_LINK} FROM ({_LINKS.format(where=where)})"
 
 
-def recalls_sql(ids: Iterable[str]) -> str:
-    """Recalls and corrections that name an event with one of these ids."""
-    listed = _uuids(ids)
-    return (
-        "SELECT DISTINCT bureau, toString(target), toString(root), root_bureau, kind, reason, "
-        "toString(recall_event_id), recalled_by, toUnixTimestamp64Milli(recorded_at)\n"
-        f"FROM raw.recalls WHERE target IN ({listed}) OR root IN ({listed})"
+def block_recalls_sql(position: BlockPosition) -> str:
+    """The block's own recalls and corrections."""
+    return f"SELECT DISTINCT {_RECALL} FROM raw.recalls WHERE {_in_block(position)}"
+
+
+def chain_recalls_sql(ids: Iterable[str], bureaus: Iterable[str]) -> str:
+    """Recalls that name an event of the chains that were read from these ids and bureaus on.
+
+    And others: whoever asks knows the events.
+    """
+    near = "SELECT other FROM raw.links WHERE event_id IN ids"
+    far = f"SELECT other FROM raw.links WHERE event_id IN ({near})"
+    members = (
+        f"SELECT id FROM ids UNION ALL {near} UNION ALL {far} "
+        f"UNION ALL SELECT other FROM raw.links WHERE event_id IN ({far})"
     )
+    if bureaus := sorted(set(bureaus)):
+        members += (
+            " UNION ALL SELECT arrayJoin([event_id, other]) FROM raw.links "
+            f"WHERE bureau IN ({_listed(bureaus)})"
+        )
+    return (
+        f"WITH ids AS (SELECT toUUID(arrayJoin([{_uuids(ids)}])) AS id), members AS ({members}) "
+        f"SELECT DISTINCT {_RECALL} FROM raw.recalls "
+        "WHERE kind = 'recall' AND (target IN members OR root IN members)"
+    )
+
+
+def recalls_by_name_sql(ids: Iterable[str]) -> str:
+    """Recalls and corrections whose target has one of these ids."""
+    return f"SELECT DISTINCT {_RECALL} FROM raw.recalls WHERE target IN ({_uuids(ids)})"
 
 
 def candidate_facts_sql(ids: Iterable[str]) -> str:
@@ -227,8 +269,12 @@ def candidate_facts_sql(ids: Iterable[str]) -> str:
 
 
 def struck_sql(ids: Iterable[str]) -> str:
-    """Which facts of these events are struck already."""
-    return f"SELECT {_FACT_KEY_TEXT} FROM raw.struck WHERE event_id IN ({_uuids(ids)})"
+    """Which facts of these events are struck already, with what holds of each."""
+    return (
+        f"SELECT {_FACT_KEY_TEXT}, min((toUnixTimestamp64Milli(since), "
+        "ifNull(toString(recall_event_id), ''))) "
+        f"FROM raw.struck WHERE event_id IN ({_uuids(ids)}) GROUP BY {FACT_KEY}"
+    )
 
 
 def last_chunk_sql() -> str:
@@ -236,8 +282,8 @@ def last_chunk_sql() -> str:
     last = "SELECT max(chunk) FROM raw.strike_chunks"
     ids = f"SELECT event_id FROM raw.strike_chunks WHERE chunk = ({last})"
     return (
-        f"SELECT chunk, {_FACT_KEY_TEXT}, ({_FACT_KEY}) IN "
-        f"(SELECT {_FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))\n"
+        f"SELECT chunk, {_FACT_KEY_TEXT}, ({FACT_KEY}) IN "
+        f"(SELECT {FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))\n"
         f"FROM raw.strike_chunks WHERE chunk = ({last})"
     )
 
@@ -250,14 +296,15 @@ def planned_strike(strike: Strike) -> dict[str, str | int | None]:
         "kind": strike.kind,
         "reason": strike.reason,
         "recorded_at_ms": strike.recorded_at_ms,
+        "since_ms": strike.since_ms,
     }
 
 
 def plan_chunk_sql(number: int, last: int) -> str:
     """Give a chunk its facts, if `last` is still the last one and nobody took the number."""
     return (
-        f"INSERT INTO raw.strike_chunks ({_PLANNED}, recorded_at, chunk)\n"
-        f"SELECT {_PLANNED}, fromUnixTimestamp64Milli(recorded_at_ms, 'UTC'), {number}\n"
+        f"INSERT INTO raw.strike_chunks ({_PLANNED}, recorded_at, since, chunk)\n"
+        f"SELECT {_PLANNED}, {_MOMENTS}, {number}\n"
         f"FROM input({literal(_PLANNED_STRUCTURE)})\n"
         f"WHERE {last} = (SELECT max(chunk) FROM raw.strike_chunks)\n"
         f"{_settings(f'strikes/{number}')}\n"
@@ -280,10 +327,10 @@ def insert_chunk_sql(number: int, token: str, columns: Sequence[str]) -> str:
     return (
         f"INSERT INTO raw.facts ({', '.join(columns)})\n"
         f"SELECT {chosen}\nFROM raw.facts AS facts\n"
-        f"INNER JOIN (SELECT {_FACT_KEY}, recorded_at FROM raw.strike_chunks "
-        f"WHERE chunk = {number} AND ({_FACT_KEY}) NOT IN "
-        f"(SELECT {_FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))) AS strikes\n"
-        f"ON {' AND '.join(f'facts.{key} = strikes.{key}' for key in _FACT_KEY.split(', '))}\n"
+        f"INNER JOIN (SELECT {FACT_KEY}, recorded_at FROM raw.strike_chunks "
+        f"WHERE chunk = {number} AND ({FACT_KEY}) NOT IN "
+        f"(SELECT {FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))) AS strikes\n"
+        f"ON {' AND '.join(f'facts.{key} = strikes.{key}' for key in FACT_KEY.split(', '))}\n"
         f"WHERE facts.event_id IN ({ids}) AND facts.sign = 1\n"
         f"{_settings(token)}"
     )
@@ -293,11 +340,21 @@ def book_chunk_sql(number: int, now_ms: int) -> str:
     """The facts of a chunk are struck, all in one insert."""
     return (
         "INSERT INTO raw.struck "
-        f"({_PLANNED}, recorded_at, struck_at)\n"
-        f"SELECT {_PLANNED}, recorded_at, "
+        f"({_PLANNED}, recorded_at, since, struck_at)\n"
+        f"SELECT {_PLANNED}, recorded_at, since, "
         f"fromUnixTimestamp64Milli({now_ms}, 'UTC')\n"
         f"FROM raw.strike_chunks WHERE chunk = {number}\n"
         f"{_settings(f'struck/{number}/{now_ms}')}"
+    )
+
+
+def known_earlier_sql(now_ms: int) -> str:
+    """Strikes of facts that are struck already, by what was recorded earlier and landed later."""
+    return (
+        f"INSERT INTO raw.struck ({_PLANNED}, recorded_at, since, struck_at)\n"
+        f"SELECT {_PLANNED}, {_MOMENTS}, fromUnixTimestamp64Milli({now_ms}, 'UTC')\n"
+        f"FROM input({literal(_PLANNED_STRUCTURE)})\n"
+        "FORMAT JSONEachRow"
     )
 
 
@@ -305,5 +362,9 @@ def _in_block(position: BlockPosition) -> str:
     return f"block_partition = {position.partition} AND block_offset = {position.offset}"
 
 
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(literal(text) for text in sorted(set(texts)))
+
+
 def _uuids(ids: Iterable[str]) -> str:
-    return ", ".join(literal(identifier) for identifier in sorted(set(ids)))
+    return _listed(ids)

@@ -24,6 +24,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.rules import DIRECT_KINDS
 from schemas.topics import GENERAL_SECRETARIAT
+from sinks.clickhouse.known import FACT_KEY, HOLDS, KNOWN_FACTS
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Frequency, parse_cut_off
 
@@ -128,12 +129,12 @@ class Counter:
 
     def withdrawals(self) -> Iterator[Part]:
         """Recalled events by the period of their recall, kind and reason."""
-        key = "bureau, event_id, source_topic, source_partition, source_offset"
         block = self._block("recorded_at")
         rows = self._ask(
             "SELECT block, kind, reason, respondent, count() FROM ("
-            f"{self._facts(block)}) AS facts INNER JOIN (SELECT {key}, any(reason) AS reason "
-            f"FROM raw.struck WHERE kind = 'recall' GROUP BY {key}) AS struck USING ({key}) "
+            f"{self._facts(block)}) AS facts INNER JOIN (SELECT {FACT_KEY}, "
+            f"argMin(reason, {HOLDS}) AS reason FROM raw.struck GROUP BY {FACT_KEY} "
+            f"HAVING argMin(kind, {HOLDS}) = 'recall') AS struck USING ({FACT_KEY}) "
             "WHERE sign = -1 GROUP BY block, kind, reason, respondent"
         )
         for period, kind, reason, bureau, value in rows:
@@ -159,16 +160,23 @@ class Counter:
     def lags(self, coarser: Mapping[str, str]) -> Iterator[tuple[str, str, int, int, int, int]]:
         """Quarter, region (empty: world), events, bureaus, median and 90th percentile, seconds.
 
-        `coarser` are regions that were merged, and into what.
+        From what is known now of when an event happened to the first report of it. `coarser` are regions that were merged, and into what.
         """
         names = sorted(coarser)
         merged: dict[str, Any] = {"merged": names, "merged_into": [coarser[name] for name in names]}
         region = "transform(place, {merged:Array(String)}, {merged_into:Array(String)}, place)"
         quarter = _BLOCK[Frequency.QUARTER].format(moment="occurred_at")
+        of_event = "kind NOT IN ('recall', 'search') AND sign = 1 AND NOT test"
+        corrected = (
+            f"SELECT ({_CHAIN}) AS chain, min(recorded_at) AS first FROM raw.facts "
+            f"WHERE {of_event} AND ({_CHAIN}) IN (SELECT ({_CHAIN}) FROM raw.facts "
+            f"WHERE {of_event} AND root IS NOT NULL) GROUP BY chain"
+        )
         standing = (
-            f"SELECT {quarter} AS quarter, place, respondent, "
-            f"dateDiff('second', occurred_at, recorded_at) AS lag FROM ({self._facts()}) "
-            "WHERE sign = 1 AND (event_id, bureau) NOT IN "
+            f"SELECT {quarter} AS quarter, place, respondent, greatest(0, dateDiff('second', "
+            "occurred_at, if(first > 0, first, recorded_at))) AS lag "
+            f"FROM (SELECT *, ({_CHAIN}) AS chain FROM ({self._facts()}) WHERE sign = 1) AS facts "
+            f"LEFT JOIN ({corrected}) AS corrected USING (chain) WHERE (event_id, bureau) NOT IN "
             f"(SELECT event_id, bureau FROM ({self._facts()}) WHERE sign = -1)"
         )
         yield from self._ask(
@@ -178,6 +186,15 @@ class Counter:
             "GROUP BY GROUPING SETS ((quarter, region), (quarter))",
             **merged,
         )
+
+    def rate_months(self) -> str:
+        """First and last month of the exchange rates of all amounts; empty where there are none."""
+        first, last = (f"formatDateTime({of}(rate_date), '%Y-%m')" for of in ("min", "max"))
+        (row,) = self._ask(
+            f"SELECT count(), ifNull({first}, ''), ifNull({last}, '') FROM ({self._facts()}) "
+            "WHERE rate_date IS NOT NULL"
+        )
+        return f"{row[1]}/{row[2]}" if row[0] else ""
 
     def category_sources(self) -> Iterator[tuple[str, str, int]]:
         """Block, how its category was found (declared, keywords, none), events."""
@@ -234,7 +251,7 @@ class Counter:
             f"if({own}, region, {at_home}.2) AS place, "
             "if(has({categories:Array(String)}, category), category, "
             f"'{UNCATEGORISED}') AS primary_category "
-            f"FROM raw.facts WHERE NOT test {known}AND has({{kinds:Array(String)}}, kind) "
+            f"FROM {KNOWN_FACTS} WHERE NOT test {known}AND has({{kinds:Array(String)}}, kind) "
             f"AND {_is_known(block)} AND has({{regions:Array(String)}}, place)"
         )
 

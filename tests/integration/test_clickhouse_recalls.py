@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from deploy.verify.facts import BlockCounts, strikes_of
 from schemas.clock import ManualClock
 from sinks.clickhouse import load_migrations, migrate
 from sinks.clickhouse.chunks import StrikeChunks
+from sinks.clickhouse.known import HOLDS, KNOWN_FACTS
 from sinks.clickhouse.landing import BlockLander
 from tests.chains import Told, random_chains, struck
 from tests.integration.clickhouse_process import ClickHouseProcess
@@ -139,6 +141,7 @@ def fact_of(event: Told, **changes: Any) -> Fact:
 def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls_whichever_comes_first(
     client: Client, topic: Topic
 ) -> None:
+    """And each event as of the moment at which all that it needs was recorded."""
     rng, bureaus = Random(1923), [fresh_bureau() for _ in range(60)]
     blocks: list[list[Fact]] = [[] for _ in range(5)]
     facts: list[Fact] = []
@@ -147,7 +150,8 @@ def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls_whichever_comes_f
         events = random_chains(rng, bureau)
         gone |= {name.event_id for name in struck(events)}
         for event in events:
-            facts.append(fact_of(event, source_offset=len(facts)))
+            at = WHEN + timedelta(days=rng.randrange(300))
+            facts.append(fact_of(event, source_offset=len(facts), recorded_at=at))
             rng.choice(blocks).append(facts[-1])
     assert len(facts) > 200
     for number, block in enumerate(blocks):
@@ -161,12 +165,103 @@ def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls_whichever_comes_f
         (fact["event_id"], 0, 2) if fact["event_id"] in gone else (fact["event_id"], 1, 1)
         for fact in facts
     }
+    expected = BlockCounts()
+    named = [row for fact in facts if (row := expected.add(plain(fact))) is not None]
+    strikes = strikes_of(expected.chained, named)
+    since = client.query(
+        "SELECT toString(event_id), toUnixTimestamp64Milli(recorded_at) "
+        f"FROM {KNOWN_FACTS} WHERE sign = -1 AND event_id IN {{ids:Array(UUID)}}",
+        parameters={"ids": [fact["event_id"] for fact in facts]},
+    ).result_rows
+    assert dict(map(tuple, since)) == {
+        strike.row.event_id: strike.recorded_at_ms for strike in strikes
+    }
+    by = client.query(
+        f"SELECT toString(event_id), argMin(toString(recall_event_id), {HOLDS}) FROM raw.struck "
+        "WHERE event_id IN {ids:Array(UUID)} GROUP BY event_id",
+        parameters={"ids": [fact["event_id"] for fact in facts]},
+    ).result_rows
+    assert dict(map(tuple, by)) == {
+        strike.row.event_id: strike.recall_event_id for strike in strikes
+    }
+
+
+def plain(fact: Fact) -> Fact:
+    """As the verifier reads it of a block: no logical types."""
+    named = ("event_id", "root", "supersedes_event_id")
+    return fact | {
+        **{name: None if fact[name] is None else str(fact[name]) for name in named},
+        "recorded_at": round(fact["recorded_at"].timestamp() * 1000),
+    }
+
+
+def test_an_earlier_recall_that_lands_later_is_the_one_that_struck(
+    client: Client, topic: Topic
+) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    first, second = WHEN + timedelta(days=20), WHEN + timedelta(days=50)
+    topic.land(event)
+    topic.land(recall_of(event, bureau="XP", recorded_at=second), partition=1)
+    topic.land(recall_of(event, recorded_at=first, subtype="error"))
+    assert counted(client, event) == [0]
+    known = client.query(
+        f"SELECT sum(sign), groupArrayIf(recorded_at, sign = -1) FROM {KNOWN_FACTS} "
+        "WHERE event_id = {id:UUID}",
+        parameters={"id": event["event_id"]},
+    ).result_rows
+    assert known == [(0, [first])]
+
+
+def test_a_recall_found_by_a_late_link_strikes_no_earlier_than_the_link(
+    client: Client, topic: Topic
+) -> None:
+    first, other = make_fact(bureau=fresh_bureau()), make_fact()
+    other |= {"bureau": first["bureau"]}
+    topic.land(first, other)
+    topic.land(recall_of(other, recorded_at=WHEN + timedelta(days=10)))
+    link = correction_of(other, root=first["event_id"], recorded_at=WHEN + timedelta(days=90))
+    topic.land(link)
+    assert counted(client, first, other, link) == [0, 0, 0]
+    rows = client.query(
+        "SELECT event_id, recorded_at FROM raw.facts WHERE sign = -1 AND bureau = {b:String}",
+        parameters={"b": first["bureau"]},
+    ).result_rows
+    assert {event_id: (at - WHEN).days for event_id, at in rows} == {
+        first["event_id"]: 90, other["event_id"]: 10, link["event_id"]: 90,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_a_block_asks_no_more_of_a_long_chain_than_of_a_short_one(
+    client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch, recalled: bool
+) -> None:
+    monkeypatch.setattr("sinks.clickhouse.landing.IDS_A_QUERY", 10)
+    monkeypatch.setattr("sinks.clickhouse.chains.IDS_A_QUERY", 10)
+    asked, own = [], 7 + recalled  # blocks of other topics are told apart by their place alone
+    for corrections in (3, 60):
+        first = make_fact(bureau=fresh_bureau())
+        topic.land(first, partition=own)
+        if recalled:
+            topic.land(recall_of(first), partition=own)
+        topic.land(*(correction_of(first) for _ in range(corrections)), partition=own)
+        with monkeypatch.context() as patch:
+            counts, original = count(), client.query
+
+            def query(*given: Any, counts: count[int] = counts, **more: Any) -> Any:
+                next(counts)
+                return original(*given, **more)  # noqa: B023
+
+            patch.setattr(client, "query", query)
+            topic.land(last := correction_of(first), partition=own)
+        asked.append(next(counts))
+        assert counted(client, first, last) == [0, 0 if recalled else 1]
+    assert asked[0] == asked[1]
 
 
 def test_a_chain_of_more_steps_than_are_followed_one_by_one_falls_too(
     client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sinks.clickhouse.chains._STEPS", 2)
+    monkeypatch.setattr("sinks.clickhouse.chains._QUERIES", 1)
     chain = [make_fact(bureau=fresh_bureau())]
     for number in range(1, 12):
         before = chain[-1] | {"root": None, "root_bureau": None}
@@ -265,7 +360,7 @@ def test_a_number_whose_token_is_known_and_whose_rows_are_not_is_passed_by(
     event = make_fact(bureau=fresh_bureau())
     topic.land(event)
     number = client.query("SELECT max(chunk) + 1 FROM raw.strike_chunks").result_rows[0][0]
-    row = f"SELECT {number}, 'lost', generateUUIDv4(), '', 0, 0, NULL, '', '', now64(3)"
+    row = f"SELECT {number}, 'lost', generateUUIDv4(), '', 0, 0, NULL, '', '', now64(3), now64(3)"
     client.command(
         f"INSERT INTO raw.strike_chunks {row} SETTINGS deduplicate_insert = 'enable', "
         f"insert_deduplication_token = 'strikes/{number}', async_insert = 0"

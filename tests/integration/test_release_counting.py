@@ -22,8 +22,10 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.clock import ManualClock
 from schemas.reference import Reference
+from sinks.clickhouse import migrate
 from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.statements import BlockPosition
+from sinks.statistics.counting import Counter as FactCounter
 from sinks.statistics.dataset import load_datasets
 from sinks.statistics.disclosure import Table
 from sinks.statistics.making import counted
@@ -39,6 +41,7 @@ CATEGORIES = ("corruption", "terrorism", "uncategorised")
 YEARS = range(2000, 2003)
 """A history each."""
 EVENTS = 150
+WITHDRAWALS = {"withdrawals_by_kind": "kind", "withdrawals_by_reason": "subtype"}
 DATASETS = ("events_by_kind", "events_by_category", "events_by_category_and_kind")
 MEASURED = "persons_arrested_by_region"
 Key = tuple[str, ...]
@@ -73,11 +76,6 @@ def history(year: int) -> list[list[Fact]]:
             facts.append(dict(fact))  # the same record, loaded in another block
     everything = [*facts, *later]
     draw.shuffle(everything)
-    # a bureau's own strikes keep their order, whatever comes before or after them
-    strikes = iter(sorted(later, key=lambda fact: fact["recorded_at"]))
-    everything = [
-        fact if fact["supersedes_event_id"] is None else next(strikes) for fact in everything
-    ]
     half = len(everything) // 2
     return [everything[:half], everything[half:]]
 
@@ -163,11 +161,12 @@ def landed(service: ClickHouseProcess, client: Client) -> dict[int, list[Fact]]:
 
 
 def manifest_of(cut_offs: dict[str, str]) -> Manifest:
+    names = (*DATASETS, MEASURED, *WITHDRAWALS)
     codes = replace(Codes.of(Reference.load()), regions=REGIONS, kinds=KINDS, categories=CATEGORIES)
     return Manifest(
         1, max(cut_offs.values()), Frequency.QUARTER, min(cut_offs), False, "", "test", cut_offs,
         codes, default_rules(), Noise(),
-        {name: load_datasets()[name].structure_digest for name in (*DATASETS, MEASURED)}, (),
+        {name: load_datasets()[name].structure_digest for name in names}, (),
     )  # fmt: skip
 
 
@@ -175,12 +174,7 @@ def manifest_of(cut_offs: dict[str, str]) -> Manifest:
 def test_every_cell_is_a_recount_of_the_history_within_its_cut_off(
     client: Client, landed: dict[int, list[Fact]], months: int
 ) -> None:
-    cut_offs = {}
-    for year in YEARS:
-        for quarter in range(1, 5):
-            end = Period.parse(f"{year}-Q{quarter}").end
-            at = datetime(end.year, end.month, 1, tzinfo=UTC) + timedelta(days=30 * months)
-            cut_offs[f"{year}-Q{quarter}"] = cut_off_text(at)
+    cut_offs = all_cut_offs(months)
     found = {table.name: table for table in counted(client, manifest_of(cut_offs))}
     for name in (*DATASETS, MEASURED):
         expected: Counter[Key] = Counter()
@@ -199,6 +193,58 @@ def test_every_cell_is_a_recount_of_the_history_within_its_cut_off(
         assert values(found[name]) == expected, name
 
 
+def withdrawn(facts: list[Fact], what: str) -> Iterator[tuple[datetime, str]]:
+    """When events were recalled that nothing had struck before, each copy, and its kind or why."""
+    strikes = sorted(
+        (fact for fact in facts if fact["supersedes_event_id"] is not None),
+        key=lambda strike: (strike["recorded_at"], str(strike["event_id"])),
+    )
+    for fact in facts:
+        chain = fact["root"] or fact["event_id"]
+        first = next(
+            (
+                strike
+                for strike in strikes
+                if strike["supersedes_event_id"] == fact["event_id"]
+                or (strike["kind"] == "recall" and strike["root"] == chain)
+            ),
+            None,
+        )
+        if fact["test"] or fact["kind"] == "recall" or first is None or first["kind"] != "recall":
+            continue
+        at = max(fact["recorded_at"], first["recorded_at"])
+        yield at, (fact if what == "kind" else first)[what]
+
+
+@pytest.mark.parametrize("months", [0, 12])
+def test_withdrawals_are_a_recount_of_the_history_by_the_day_on_which_they_were_known(
+    client: Client, landed: dict[int, list[Fact]], months: int
+) -> None:
+    cut_offs = all_cut_offs(months)
+    found = {table.name: table for table in counted(client, manifest_of(cut_offs))}
+    for name, what in WITHDRAWALS.items():
+        expected: Counter[Key] = Counter()
+        for at, code in (one for facts in landed.values() for one in withdrawn(facts, what)):
+            quarter = _quarter(at.date())
+            if quarter in cut_offs and at < parse_cut_off(cut_offs[quarter]):
+                for cell in product((quarter, quarter[:4]), (code, "total")):
+                    expected[cell] += 1
+        cells = {cell.codes for cell in found[name].cells}
+        expected = Counter({cell: n for cell, n in expected.items() if cell in cells})
+        assert expected
+        assert values(found[name]) == expected, name
+
+
+def all_cut_offs(months: int) -> dict[str, str]:
+    """Of every quarter, so long after its end."""
+    found = {}
+    for year, quarter in product(YEARS, range(1, 5)):
+        end = Period.parse(f"{year}-Q{quarter}").end
+        at = datetime(end.year, end.month, 1, tzinfo=UTC) + timedelta(days=30 * months)
+        found[f"{year}-Q{quarter}"] = cut_off_text(at)
+    return found
+
+
 def values(table: Table) -> Counter[Key]:
     """What isn't zero."""
     return Counter({cell.codes: cell.value for cell in table.cells if cell.value})
@@ -206,6 +252,26 @@ def values(table: Table) -> Counter[Key]:
 
 def _quarter(day: date) -> str:
     return Period.holding(day, Frequency.QUARTER).code
+
+
+def test_loaded_in_another_order_every_cell_is_the_same(
+    client: Client, landed: dict[int, list[Fact]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As when ClickHouse is built anew from its blocks, which are in several partitions."""
+    manifest = manifest_of(all_cut_offs(2))
+    everything = [fact for facts in landed.values() for fact in facts]
+    random.Random(7).shuffle(everything)
+    with ClickHouseProcess(tmp_path_factory.mktemp("anew")) as anew:
+        other = anew.connection.client(tz_mode="aware")
+        migrate(other)
+        lander = BlockLander(other, ManualClock())
+        for part in range(4):
+            lander.land(BlockPosition("anew", part, 0), make_block(everything[part::4]))
+        assert counted(other, manifest) == counted(client, manifest)
+        assert sorted(FactCounter(other, manifest).lags()) == sorted(
+            FactCounter(client, manifest).lags()
+        )
+        other.close()
 
 
 def test_every_rollup_is_a_recount_of_the_log(
@@ -222,3 +288,28 @@ def test_every_rollup_is_a_recount_of_the_log(
         assert row[0] == events, view
     (row,) = client.query("SELECT toInt64(sum(value)) FROM agg.measures_by_month").result_rows
     assert row[0] == persons
+
+
+def test_the_reporting_lag_of_a_corrected_event_is_that_of_its_first_report(
+    service: ClickHouseProcess, client: Client
+) -> None:
+    happened = datetime(2010, 2, 1, tzinfo=UTC)
+    first = make_fact(occurred_at=happened, recorded_at=happened + timedelta(hours=2))
+    others = [
+        make_fact(occurred_at=happened, recorded_at=happened + timedelta(hours=hours))
+        for hours in (4, 6)
+    ]
+    corrections: list[Fact] = []
+    for days in (30, 60):
+        corrected = correction_of(
+            corrections[-1] if corrections else first,
+            occurred_at=happened, recorded_at=happened + timedelta(days=days), source_offset=days,
+        )  # fmt: skip
+        corrections.append(corrected)
+    lander = BlockLander(service.connection.client(), ManualClock())
+    lander.land(BlockPosition("lags", 5, 0), make_block([first, *others, *corrections]))
+    for cut_off in ("2010-02-10", "2010-04-10"):
+        manifest = manifest_of({"2010-Q1": f"{cut_off}T00:00:00Z"})
+        assert sorted(FactCounter(client, manifest).lags()) == [
+            ("2010-Q1", place, 3, 1, 4 * 3600, 6 * 3600) for place in ("", "europe")
+        ]

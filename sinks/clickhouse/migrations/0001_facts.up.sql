@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS raw.facts
     supersedes_kind LowCardinality(Nullable(String)) COMMENT 'Kind of that event',
     occurred_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'When it happened; the minute where searches were folded',
     published_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'When the bureau handed it over',
-    recorded_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Append time of the source record; of a compensation the later of fact and recall',
+    recorded_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Append time of the source record; of a compensation the latest of fact, recall and the links between them',
     kind LowCardinality(String) COMMENT 'Kind of event',
     subtype LowCardinality(String) COMMENT 'Subtype; the database of a search or hit; the reason of a recall',
     result LowCardinality(String) COMMENT 'hit or no-hit of a search, else empty',

@@ -67,7 +67,8 @@ CREATE TABLE IF NOT EXISTS raw.links
     bureau LowCardinality(String) COMMENT 'Bureau of an event',
     event_id UUID COMMENT 'The event; it may never have come',
     other_bureau LowCardinality(String) COMMENT 'Bureau of another event',
-    other UUID COMMENT 'An event of the same chain: one of the two names the other'
+    other UUID COMMENT 'An event of the same chain: one of the two names the other',
+    recorded_at DateTime64(3, 'UTC') COMMENT 'When the one that names was recorded'
 )
 ENGINE = MergeTree
 ORDER BY (event_id, bureau)
@@ -75,10 +76,11 @@ SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'What holds chains together, each link in both directions: a chain is all that can be reached';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS raw.links_mv TO raw.links AS
-SELECT link.1 AS bureau, link.2 AS event_id, link.3 AS other_bureau, link.4 AS other
+SELECT link.1 AS bureau, link.2 AS event_id, link.3 AS other_bureau, link.4 AS other, recorded_at
 FROM
 (
     SELECT
+        facts.recorded_at AS recorded_at,
         (CAST(facts.bureau, 'String'), assumeNotNull(facts.event_id)) AS own,
         (CAST(ifNull(facts.root_bureau, facts.bureau), 'String'), assumeNotNull(facts.root)) AS first,
         (CAST(ifNull(facts.supersedes_bureau, facts.bureau), 'String'), assumeNotNull(facts.supersedes_event_id)) AS earlier,
@@ -99,10 +101,11 @@ CREATE TABLE IF NOT EXISTS raw.struck
     recall_event_id Nullable(UUID) COMMENT 'Recall or correction that struck it',
     kind LowCardinality(String) COMMENT 'Kind of that event: recall, or the kind of a correction',
     reason LowCardinality(String) COMMENT 'Its reason',
-    recorded_at DateTime64(3, 'UTC') COMMENT 'recorded_at of the compensation',
-    struck_at DateTime64(3, 'UTC') COMMENT 'When the compensation was in'
+    recorded_at DateTime64(3, 'UTC') COMMENT 'As of when it is struck; of the first row that of the compensation',
+    since DateTime64(3, 'UTC') COMMENT 'The same but for the event itself: from when on it would be struck if it came earlier',
+    struck_at DateTime64(3, 'UTC') COMMENT 'When the compensation was in, or this was known'
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (event_id, bureau, source_topic, source_partition, source_offset)
+ORDER BY (event_id, bureau, source_topic, source_partition, source_offset, since, ifNull(toString(recall_event_id), ''))
 SETTINGS non_replicated_deduplication_window = 10000
-COMMENT 'Facts whose compensation is in raw.facts: the guard against a second one';
+COMMENT 'Facts whose compensation is in raw.facts: the guard against a second one; of several rows of a fact the least by since and recall_event_id holds, since what was recorded earlier may land later';

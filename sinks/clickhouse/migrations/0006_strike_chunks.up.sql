@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS raw.strike_chunks
     recall_event_id Nullable(UUID) COMMENT 'Recall or correction that strikes it',
     kind LowCardinality(String) COMMENT 'Kind of that event: recall, or the kind of a correction',
     reason LowCardinality(String) COMMENT 'Its reason',
-    recorded_at DateTime64(3, 'UTC') COMMENT 'The later of fact and recall'
+    recorded_at DateTime64(3, 'UTC') COMMENT 'The latest of fact, recall and the links between them',
+    since DateTime64(3, 'UTC') COMMENT 'The latest of recall and links'
 )
 ENGINE = MergeTree
 ORDER BY (chunk, event_id, bureau)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -10,22 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinks.clickhouse.strikes import (
-    Chains,
     CountedFact,
     EventKey,
     FactKey,
     KnownRecall,
+    Link,
     Strike,
-    Strikers,
+    find_strikes,
 )
-from sinks.clickhouse.strikes import find_strikes as strikes_of
 from tests.chains import Named, random_chains, struck
 
 A, B, C, R, OTHER = "a", "b", "c", "r", "x"
-Link = tuple[EventKey, EventKey]
-B_OF_A: Link = (("FR", B), ("FR", A))
-C_OF_A: Link = (("FR", C), ("FR", A))
-C_OF_B: Link = (("FR", C), ("FR", B))
+B_OF_A = Link(("FR", B), ("FR", A), 10)
+C_OF_A = Link(("FR", C), ("FR", A), 10)
+C_OF_B = Link(("FR", C), ("FR", B), 10)
 
 
 def row(event_id: str = A, bureau: str = "FR", offset: int = 0) -> FactKey:
@@ -47,15 +44,6 @@ def recall(target: str = A, **changes: object) -> KnownRecall:
     return KnownRecall(**(values | changes))  # type: ignore[arg-type]
 
 
-def find_strikes(
-    recalls: Sequence[KnownRecall],
-    facts: Sequence[CountedFact],
-    struck_rows: set[FactKey],
-    links: Sequence[Link] = (),
-) -> tuple[Strike, ...]:
-    return strikes_of(Strikers(recalls, Chains(links)), facts, struck_rows)
-
-
 @pytest.mark.parametrize(
     ("known", "counted", "links", "struck_by_it"),
     [
@@ -69,9 +57,9 @@ def find_strikes(
         (recall(C, root=("FR", A)), fact(B), [B_OF_A], True),
         (recall(C, root=("FR", A)), fact(A), [], True),
         (recall(A), fact(A, bureau="DE"), [], False),
-        (recall(A), fact(B, bureau="DE"), [(("DE", B), ("DE", A))], False),
-        (recall(A), fact(B, bureau="XP"), [(("XP", B), ("FR", A))], True),
-        (recall(B, bureau="XP"), fact(A), [(("XP", B), ("FR", A))], True),
+        (recall(A), fact(B, bureau="DE"), [Link(("DE", B), ("DE", A), 10)], False),
+        (recall(A), fact(B, bureau="XP"), [Link(("XP", B), ("FR", A), 10)], True),
+        (recall(B, bureau="XP"), fact(A), [Link(("XP", B), ("FR", A), 10)], True),
         (recall(A, kind="notice"), fact(A), [B_OF_A], True),
         (recall(A, kind="notice", root=("FR", A)), fact(B), [B_OF_A], False),
         (recall(B, kind="notice", root=("FR", A)), fact(A), [B_OF_A], False),
@@ -86,7 +74,7 @@ def find_strikes(
 def test_the_rule(
     known: KnownRecall, counted: CountedFact, links: list[Link], struck_by_it: bool
 ) -> None:
-    assert bool(find_strikes([known], [counted], set(), links)) is struck_by_it
+    assert bool(find_strikes([known], links, [counted])) is struck_by_it
 
 
 @settings(max_examples=300, deadline=None)
@@ -100,7 +88,7 @@ def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls(seed: int) -> Non
         return name.bureau, str(name.event_id)
 
     links = [
-        (key(event.name), key(other))
+        Link(key(event.name), key(other), 10)
         for event in events
         for other in (event.supersedes, event.root)
         if other is not None and not event.recall
@@ -123,33 +111,72 @@ def test_whatever_of_a_chain_is_recalled_the_whole_chain_falls(seed: int) -> Non
         )
         for event in events
     ]
-    found = find_strikes(recalls, facts, set(), links)
+    found = find_strikes(recalls, links, facts)
     assert {strike.row[:2] for strike in found} == {key(name) for name in struck(events)}
 
 
 def test_a_chain_of_many_steps_is_one() -> None:
-    names = [("FR", str(number)) for number in range(20_000)]
-    chains = Chains(zip(names, names[1:], strict=False))
-    assert {chains.of(name) for name in names} == {chains.of(names[0])}
+    names = [str(number) for number in range(20_000)]
+    links = [Link(("FR", a), ("FR", b), 10) for a, b in zip(names, names[1:], strict=False)]
+    found = find_strikes([recall(names[7])], links, map(fact, names))
+    assert {strike.row.event_id for strike in found} == set(names)
 
 
-def test_a_struck_copy_is_not_struck_again_and_another_copy_is() -> None:
-    assert find_strikes([recall(A)], [fact(A)], {row(A)}) == ()
-    assert len(find_strikes([recall(A)], [fact(A)], {row(A, "DE")})) == 1
-    (strike,) = find_strikes([recall(A)], [fact(A), fact(A, offset=7)], {row(A)})
-    assert strike.row == row(A, offset=7)
+def test_each_copy_is_struck() -> None:
+    found = find_strikes([recall(A)], [], [fact(A), fact(A, offset=7), fact(A)])
+    assert [strike.row for strike in found] == [row(A), row(A, offset=7)]
 
 
 def test_it_is_recorded_at_the_later_of_the_two_by_the_earliest_recall() -> None:
     late = recall(A, recall_event_id="late", recorded_at_ms=50)
     early = recall(A, recall_event_id="early", recorded_at_ms=20)
-    (strike,) = find_strikes([late, early], [fact(A, recorded_at_ms=10)], set())
-    assert strike == Strike(row(A), "early", "recall", "withdrawal", 20)
-    (strike,) = find_strikes([late, early], [fact(A, recorded_at_ms=30)], set())
+    (strike,) = find_strikes([late, early], [], [fact(A, recorded_at_ms=10)])
+    assert strike == Strike(row(A), "early", "recall", "withdrawal", 20, 20)
+    (strike,) = find_strikes([late, early], [], [fact(A, recorded_at_ms=30)])
     assert (strike.recall_event_id, strike.recorded_at_ms) == ("early", 30)
+
+
+def test_a_strike_by_way_of_a_late_link_is_recorded_when_the_link_was() -> None:
+    late = Link(("FR", B), ("FR", A), 70)
+    (strike,) = find_strikes([recall(B)], [late], [fact(A)])
+    assert strike.recorded_at_ms == 70
+    (strike,) = find_strikes([recall(B)], [late, C_OF_A, C_OF_B], [fact(A)])
+    assert strike.recorded_at_ms == 20, "by another way it was known earlier"
+    direct = recall(A, recall_event_id="direct", recorded_at_ms=50)
+    (strike,) = find_strikes([recall(B), direct], [late], [fact(A)])
+    assert (strike.recall_event_id, strike.recorded_at_ms) == ("direct", 50)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_is_recorded_later_changes_nothing_of_what_was_struck_at_a_moment(seed: int) -> None:
+    """So a release as of a cut-off stays what it is, in whichever order things land."""
+    rng = Random(seed)
+    names = [("FR", str(number)) for number in range(7)]
+    links = [Link(rng.choice(names), rng.choice(names), rng.randrange(9)) for _ in range(6)]
+    facts = [fact(name[1], recorded_at_ms=rng.randrange(9)) for name in names]
+    recalls = [
+        recall(
+            rng.choice(names)[1], kind=rng.choice(("recall", "recall", "notice")),
+            root=rng.choice((None, *names)), recall_event_id=rng.choice((R, "s", "0")),
+            recorded_at_ms=rng.randrange(9),
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    every = find_strikes(recalls, links, facts)
+    for moment in range(10):
+        known = find_strikes(
+            [one for one in recalls if one.recorded_at_ms < moment],
+            [one for one in links if one.recorded_at_ms < moment],
+            [one for one in facts if one.recorded_at_ms < moment],
+        )
+        assert known == tuple(one for one in every if one.recorded_at_ms < moment)
+    for given_ in (recalls, links, facts):
+        rng.shuffle(given_)
+    assert find_strikes(recalls, links, facts) == every
 
 
 @given(st.permutations([fact(A), fact(B), fact(C), fact(A)]))
 def test_order_and_repeats_of_the_input_do_not_matter(facts: list[CountedFact]) -> None:
-    found = find_strikes([recall(B)], facts, set(), [B_OF_A, C_OF_A])
+    found = find_strikes([recall(B)], [B_OF_A, C_OF_A], facts)
     assert [strike.row.event_id for strike in found] == [A, B, C]
