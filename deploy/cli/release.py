@@ -70,7 +70,7 @@ def create(
         wanted = wanted_release(
             session, releases.publisher,
             cut_off=cut_off, by=by, first=first, with_open=with_open, reason=reason,
-            waivers=waivers, public=public,
+            waivers=waivers, public=public, tell=note,
         )  # fmt: skip
         manifest = releases.create(wanted)
         if as_json:

@@ -56,7 +56,7 @@ def make_release(session: Session, clock: Clock, span: timedelta) -> Manifest:
         wanted = wanted_release(
             session, releases.publisher,
             cut_off=None, by="quarter", first=f"{begin.year}-Q1", with_open=True, reason="demo",
-            waivers=None, public=None,
+            waivers=None, public=None, tell=releases.tell,
         )  # fmt: skip
         return releases.create(wanted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,13 +10,19 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.cli.session import Session
 from deploy.releases.inputs import ledger_counts, read_public_totals, read_waivers
-from schemas.clock import SystemClock
-from schemas.errors import PermanentError
+from deploy.verify.settle import not_landed
+from schemas.clock import Clock, SystemClock
+from schemas.connections import KafkaConnection
+from schemas.errors import PermanentError, RetryableError
 from schemas.reference import Reference
-from sinks.statistics.periods import Frequency, Period, parse_cut_off
+from sinks.statistics.periods import Frequency, Period, cut_off_text, parse_cut_off
 from sinks.statistics.planning import Wanted
 
-__all__ = ["wanted_release"]
+__all__ = ["await_landed", "wanted_release"]
+
+_LANDING_S = 300.0
+_CLOCKS_DIFFER_S = 2.0
+"""Between this machine and the brokers, which give records their time."""
 
 
 def wanted_release(
@@ -29,11 +36,13 @@ def wanted_release(
     reason: str,
     waivers: Path | None,
     public: Path | None,
+    tell: Callable[[str], None],
 ) -> Wanted:
-    """The wish, with what the last release had where nothing is said.
+    """The wish, with what the last release had where nothing is said, once its facts are there.
 
     Raises:
-        PermanentError: a moment, period or frequency is none.
+        PermanentError: a moment, period or frequency is none, or facts before it can't land.
+        RetryableError: facts before it have not landed yet.
     """
     last = client.query(
         "SELECT frequency, first_period FROM pub.releases ORDER BY release DESC LIMIT 1"
@@ -55,6 +64,7 @@ def wanted_release(
             f"the cut-off {cut_off} is still to come: what is recorded until then is not known",
             code="bad-release",
         )
+    await_landed(session.connections.kafka, client, SystemClock(), moment, tell=tell)
     return Wanted(
         cut_off=moment,
         frequency=frequency,
@@ -65,6 +75,46 @@ def wanted_release(
         public=() if public is None else read_public_totals(public),
         ledger=ledger_counts(session.connections.kafka, session.schema_ids()),
     )
+
+
+def await_landed(
+    kafka: KafkaConnection,
+    client: Client,
+    clock: Clock,
+    cut_off: datetime,
+    *,
+    timeout_s: float = _LANDING_S,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> None:
+    """Wait until ClickHouse has every fact that was recorded before the cut-off.
+
+    One that landed later would be missing in the release, and be in it when it is made again.
+
+    Raises:
+        RetryableError: something is still behind when the time is up.
+        PermanentError: blocks were refused, so their facts can't land.
+    """
+    tell("waiting until all facts before the cut-off are in ClickHouse")
+    clock.sleep(cut_off.timestamp() + _CLOCKS_DIFFER_S - clock.now_ms() / 1000)
+    waiting = not_landed(kafka, client, clock, timeout_s=timeout_s)
+    if waiting is not None:
+        raise RetryableError(
+            f"not everything recorded before {cut_off_text(cut_off)} is in ClickHouse after "
+            f"{timeout_s:g} s: {waiting}; see that it runs and let it get through, then try again",
+            code="not-landed",
+        )
+    refused = client.query(
+        "SELECT block_partition, block_offset FROM raw.refused_blocks FINAL WHERE NOT resolved "
+        "ORDER BY block_partition, block_offset"
+    ).result_rows
+    if refused:
+        partition, offset = refused[0]
+        raise PermanentError(
+            f"ClickHouse refused {len(refused)} blocks, the first fact-blocks/{partition}/{offset}:"
+            " their facts are missing, and would come in later; mend the reason, land them with "
+            "`liaison dlq replay`, then try again",
+            code="blocks-refused",
+        )
 
 
 def _first_year(client: Client, otherwise: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from stream_apps.engine.loop import LoopSettings, TransactionalLoop
 from stream_apps.engine.reading import (
+    end_offsets,
     first_offsets,
     read_from,
     read_one,
@@ -17,6 +18,7 @@ __all__ = [
     "Processor",
     "Produced",
     "TransactionalLoop",
+    "end_offsets",
     "first_offsets",
     "read_from",
     "read_one",

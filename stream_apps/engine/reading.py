@@ -29,7 +29,15 @@ from stream_apps.engine.records import Consumed, Partition, consumed
 from stream_apps.engine.silence import Silence
 from stream_apps.engine.unread import is_unread, step_over
 
-__all__ = ["FETCH_BYTES", "first_offsets", "read_from", "read_one", "read_state", "read_topics"]
+__all__ = [
+    "FETCH_BYTES",
+    "end_offsets",
+    "first_offsets",
+    "read_from",
+    "read_one",
+    "read_state",
+    "read_topics",
+]
 
 FETCH_BYTES = 1024 * 1024
 """Of one answer of a broker, as the bytes lie in the log: gzip makes up to 1032 of one. Larger
@@ -126,6 +134,22 @@ def first_offsets(
     older = [partition for partition, offset in since.items() if offset < 0]
     since |= _offsets(admin, older, latest, deadline)
     return {partition: max(first[partition], since[partition]) for partition in partitions}
+
+
+def end_offsets(
+    kafka: KafkaConnection,
+    partitions: Iterable[Partition],
+    clock: Clock,
+    *,
+    timeout_s: float = 30.0,
+) -> dict[Partition, int]:
+    """Where each partition ends now, what open transactions wrote included.
+
+    Raises:
+        RetryableError: a partition has no leader that answers in time.
+    """
+    marks = _marks(kafka, partitions, Deadline.after(clock, timeout_s))
+    return {partition: end for partition, (_, end) in marks.items()}
 
 
 def read_one(kafka: KafkaConnection, partition: Partition, offset: int, clock: Clock) -> Consumed:

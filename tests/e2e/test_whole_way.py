@@ -22,11 +22,13 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.cli import exits
 from deploy.handover import open_handover, outbox_file
+from deploy.releases.wanted import await_landed
 from deploy.traffic import play_traffic, simulator_outbox
 from producers.simulator import Mix, Simulator, operation_reports
 from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.clock import SystemClock
+from schemas.errors import PermanentError, RetryableError
 from schemas.headers import UNATTRIBUTED
 from schemas.ids import uuid7
 from schemas.models import (
@@ -186,6 +188,31 @@ def test_kill_9_of_the_loader_between_insert_and_mark_counts_nothing_twice(
     pipeline["loader"].start()
     world.assert_no_difference()
     assert world.events_that_count(event.event_id) == 1
+
+
+def test_a_release_waits_until_all_that_was_recorded_before_its_cut_off_has_landed(
+    world: World, pipeline: dict[str, WorkerProcess]
+) -> None:
+    pipeline["loader"].stop()
+    (receipt,) = world.publish("NL", an_arrest())
+    cut_off, client = datetime.now(UTC), world.stack.clickhouse.client()
+    told = ""
+    while "the loader has not loaded all blocks" not in told:
+        with pytest.raises(RetryableError) as caught:
+            await_landed(world.stack.kafka, client, SystemClock(), cut_off, timeout_s=1)
+        assert caught.value.code == "not-landed"
+        told = str(caught.value)
+    pipeline["loader"].start()
+    await_landed(world.stack.kafka, client, SystemClock(), cut_off, timeout_s=60)
+    assert world.events_that_count(receipt.event_id) == 1
+    refused = "SELECT 't', 9, 9, 'bad', 'test', now64(3), "
+    client.command(f"INSERT INTO raw.refused_blocks {refused} false")
+    with pytest.raises(PermanentError) as refusal:
+        await_landed(world.stack.kafka, client, SystemClock(), cut_off)
+    assert refusal.value.code == "blocks-refused"
+    client.command(f"INSERT INTO raw.refused_blocks {refused} true")
+    await_landed(world.stack.kafka, client, SystemClock(), cut_off)
+    client.close()
 
 
 def test_kill_9_of_the_publisher_between_outbox_and_broker_loses_nothing(world: World) -> None:
