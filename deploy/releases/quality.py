@@ -56,7 +56,7 @@ def _sections(client: Client, dataset: Dataset, number: int, language: str) -> d
         f"FROM pub.releases WHERE release = {number}"
     ).result_rows[0]
     described = client.query(
-        "SELECT cells, hidden_percent, hidden_value_percent FROM pub.datasets "
+        "SELECT cells, hidden_percent, hidden_value_percent, rate_months FROM pub.datasets "
         f"WHERE release = {number} AND dataset = '{dataset.name}'"
     ).result_rows
     if not described:
@@ -64,7 +64,7 @@ def _sections(client: Client, dataset: Dataset, number: int, language: str) -> d
             f"release {number} has no {dataset.name}: it could not be protected",
             code="no-such-dataset",
         )
-    cells, hidden, hidden_value = described[0]
+    cells, hidden, hidden_value, rates = described[0]
     statuses = client.query(
         f"SELECT obs_status, count() FROM pub.{dataset.name}_vintages WHERE release = {number} "
         "GROUP BY obs_status ORDER BY obs_status"
@@ -78,7 +78,8 @@ def _sections(client: Client, dataset: Dataset, number: int, language: str) -> d
             f"{dataset.description[language]}\n\nBroken down by: {', '.join(dataset.dimensions)}; "
             f"respondent: the {dataset.respondent}; code lists of {reference}."
         ),
-        "Unit of measure": f"{dataset.unit}, by ref.code_labels.",
+        "Unit of measure": f"{dataset.unit}, by ref.code_labels."
+        + (f" Exchange rates of {rates}, each of the day of recording." if rates else ""),
         "Reference period": (
             f"{', '.join(dataset.periods) or 'none'} (base: {frequency}), in UTC, of the day on "
             "which it happened."

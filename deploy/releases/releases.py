@@ -23,7 +23,7 @@ from sinks.statistics.disclosure import CannotProtectError
 from sinks.statistics.earlier import Earlier
 from sinks.statistics.history import published_numbers, read_earlier
 from sinks.statistics.making import Made, make
-from sinks.statistics.manifest import Manifest
+from sinks.statistics.manifest import Manifest, given_up
 from sinks.statistics.periods import cut_off_text
 from sinks.statistics.planning import Wanted, plan, without
 from sinks.statistics.store import digests, make_current, publish, stage, withdraw
@@ -31,6 +31,12 @@ from sinks.statistics.store import digests, make_current, publish, stage, withdr
 __all__ = ["Releases"]
 
 Tell = Callable[[str], None]
+
+
+class ReleaseDiffersError(ConfigurationError):
+    """A release that is made again comes out otherwise than its manifest says."""
+
+    code = "release-differs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,16 @@ class Releases:
         """
         with self.folder.locked():
             self._finish()
-            earlier = self._earlier(self.folder.manifests())
+            manifests = self.folder.manifests()
+            there = set(published_numbers(self.publisher))
+            earlier = self._earlier([one for one in manifests if one.number in there])
             secret = self.folder.noise_secret()
-            wanted = replace(wanted, secret_digest=secret_digest(secret), made_at=self._now())
+            wanted = replace(
+                wanted,
+                number=manifests[-1].number + 1 if manifests else 1,
+                secret_digest=secret_digest(secret),
+                made_at=self._now(),
+            )
             self.tell("planning")
             made = self._made(
                 plan(self.publisher, wanted, earlier, self.reference), earlier, secret
@@ -72,22 +85,19 @@ class Releases:
             ConfigurationError: one comes out otherwise than it was published.
         """
         with self.folder.locked():
-            done = self._finish()
-            for number in published_numbers(self.publisher):
-                notice = self.folder.notice(number)
-                if notice is not None:
-                    withdraw(self.publisher, number, *notice)
-            return done
+            return self._finish()
 
     def withdraw(self, number: int, notice: str) -> None:
         """Say that a release is wrong: the one before it is current again.
+
+        Nothing is made for it, so it works whatever stops a release from being made.
 
         Raises:
             PermanentError: there is none of that number.
         """
         with self.folder.locked():
-            self._finish()
-            if number not in published_numbers(self.publisher):
+            known = {manifest.number for manifest in self.folder.manifests()}
+            if number not in known.union(published_numbers(self.publisher)):
                 raise PermanentError(
                     f"there is no release {number}: `liaison release list` shows them",
                     code="no-such-release",
@@ -97,7 +107,7 @@ class Releases:
             withdraw(self.publisher, number, *said)
 
     def _finish(self) -> list[int]:
-        """Whatever has a manifest and is not current."""
+        """Whatever has a manifest and is not there, with the error notices that were given."""
         manifests = self.folder.manifests()
         there = set(published_numbers(self.publisher))
         unknown = sorted(there - {manifest.number for manifest in manifests})
@@ -107,11 +117,23 @@ class Releases:
                 "put them there, or name their folder (releases.folder)",
                 code="no-manifest",
             )
-        missing = [manifest for manifest in manifests if manifest.number not in there]
-        for manifest in missing:
+        done = []
+        for manifest in manifests:
+            notice = self.folder.notice(manifest.number)
+            if notice is not None:  # before the release is there, so that it is never current
+                withdraw(self.publisher, manifest.number, *notice)
+            if manifest.number in there or manifest.number in given_up(manifests):
+                continue
             self.tell(f"making release {manifest.number} again from its manifest")
-            self._again(manifest, manifests)
-        return [manifest.number for manifest in missing]
+            try:
+                self._again(manifest, manifests)
+            except ReleaseDiffersError as error:
+                if notice is None or manifest is not manifests[-1]:
+                    raise
+                self.tell(f"left out, since it was withdrawn: {error}")
+                continue
+            done.append(manifest.number)
+        return done
 
     def _again(self, manifest: Manifest, manifests: list[Manifest]) -> None:
         secret = self.folder.noise_secret()
@@ -127,11 +149,10 @@ class Releases:
             name for name, found in digests(made).items() if found != manifest.digests.get(name)
         )
         if differ:
-            raise ConfigurationError(
+            raise ReleaseDiffersError(
                 f"release {manifest.number} comes out otherwise than it was made, in "
                 f"{', '.join(differ)}: are all its facts loaded, and is this the version of "
-                "Liaison that made it?",
-                code="release-differs",
+                "Liaison that made it? If it was never read, withdraw it, and make the next"
             )
         self._stage(made)
         self._attack(manifest.number)

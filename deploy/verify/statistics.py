@@ -1,25 +1,37 @@
 """`liaison verify --statistics`: what is published, beside the facts and the manifests.
 
-1. Every release that ClickHouse has is the one of its manifest, row by row of its visible figures:
-   counted anew from the facts as of its cut-offs, by whoever asks.
-2. What every reader can see of all releases together gives nothing away that the auditor's account
+1. Every release that ClickHouse has is the one of its manifest: each of its tables has the rows
+   whose digest the manifest holds.
+2. Every figure that is visible in a table protected by hiding is what the facts say, counted anew
+   as of its cut-off, by whoever asks. A table that is declared otherwise today is left out, since
+   only the Liaison that made it can count it.
+3. What every reader can see of all releases together gives nothing away that the auditor's account
    of the newest one says is secret: attacked over HTTP, as a statistician.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from clickhouse_connect.driver.client import Client
 
 from deploy.attacker import judge
 from deploy.attacker.reading import read_publication, read_secrets
 from deploy.verify.difference import Difference
+from sinks.statistics.dataset import load_datasets
 from sinks.statistics.disclosure import Table, merge, rounded
 from sinks.statistics.disclosure.protection import Release
-from sinks.statistics.history import merges_of, published_numbers, read_earlier
+from sinks.statistics.history import (
+    described,
+    merges_of,
+    published_numbers,
+    read_earlier,
+    read_rows,
+)
 from sinks.statistics.making import counted, dimensions_of
-from sinks.statistics.manifest import Manifest
+from sinks.statistics.manifest import Manifest, given_up
+from sinks.statistics.store import digest_of
 
 __all__ = ["statistics_differences"]
 
@@ -30,7 +42,9 @@ def statistics_differences(
     auditor: Client, statistician: Client, manifests: Iterable[Manifest]
 ) -> Iterator[Difference]:
     """What of the releases is not as it must be, the first hundred of each table."""
-    by_number = {manifest.number: manifest for manifest in manifests}
+    manifests = list(manifests)
+    gone = given_up(manifests)
+    by_number = {one.number: one for one in manifests if one.number not in gone}
     published = published_numbers(auditor)
     for number in sorted({*by_number, *published}):
         if number not in published:
@@ -49,12 +63,31 @@ def _release_differences(
     manifest: Manifest,
     by_number: dict[int, Manifest],
 ) -> Iterator[Difference]:
+    yield from _digest_differences(statistician, manifest)
     earlier = read_earlier(auditor, [by_number[number] for number in manifest.earlier])
+    today = {name: dataset.structure_digest for name, dataset in load_datasets().items()}
+    same = {name: sha for name, sha in manifest.datasets.items() if today.get(name) == sha}
+    manifest = replace(manifest, datasets=same)
     release = Release(dimensions_of(manifest, earlier), counted(auditor, manifest))
     for done in merges_of(auditor, manifest.number):
         release = merge(release, done.dimension, done.codes, done.into)
     for table in release.tables:
         yield from _table_differences(statistician, manifest, table)
+
+
+def _digest_differences(statistician: Client, manifest: Manifest) -> Iterator[Difference]:
+    """Tables whose rows are not those that were published, whatever protects them."""
+    where = f"release {manifest.number}"
+    tables = described(statistician, manifest.number)
+    for name in sorted({*tables, *manifest.digests}):
+        digest = "no table"
+        if name in tables:
+            made_of = tables[name].dimensions
+            digest = digest_of(read_rows(statistician, name, made_of, manifest.number))
+        if digest != manifest.digests.get(name):
+            yield Difference(
+                f"pub.{name}", f"{where} digest", manifest.digests.get(name, "no table"), digest
+            )
 
 
 def _table_differences(

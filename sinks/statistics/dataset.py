@@ -20,12 +20,14 @@ import yaml
 from schemas.errors import ConfigurationError
 from schemas.reference import LANGUAGES, Labels
 
-__all__ = ["TIME", "TOTAL", "Dataset", "Protected", "load_datasets"]
+__all__ = ["MONEY", "TIME", "TOTAL", "Dataset", "Protected", "load_datasets"]
 
 TIME = "time_period"
 """Name of the dimension that is a reference period."""
 TOTAL = "total"
 """Code of what a dimension is not broken down by."""
+MONEY = "USD"
+"""Unit of tables of money, which have no minimum count."""
 _SOURCES = frozenset(
     (
         "events", "counts", "money", "operations", "withdrawals", "searches", "offences", "lag",
@@ -87,7 +89,7 @@ class Dataset:
     @property
     def is_count(self) -> bool:
         """Whether the minimum count applies: events and persons, no money."""
-        return self.source != "money"
+        return self.unit != MONEY
 
     @property
     def structure_digest(self) -> str:
@@ -141,6 +143,8 @@ def _dataset(name: str, said: object) -> Dataset:
         raise refuse(f"source {said['source']}, periods {said['periods']}: one of them is unknown")
     if said["protection"] not in {method.value for method in Protected}:
         raise refuse(f"there is no method {said['protection']}")
+    if (said["source"] == "money") != (said["unit"] == MONEY):
+        raise refuse(f"money, and nothing else, is in {MONEY}")
     if (TIME in said["dimensions"]) != bool(said["periods"]):
         raise refuse("a table has periods if time_period is one of its dimensions")
     for field in ("title", "description"):

@@ -1,19 +1,38 @@
-"""Releases that were made before, read back from the auditor's account and what was published."""
+"""Releases that were made before, read back from the auditor's account and what was published.
+
+How their datasets were built is read with them: it may be declared otherwise today, or no more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import ConfigurationError
-from sinks.statistics.dataset import Protected
+from sinks.statistics.dataset import MONEY, Protected
 from sinks.statistics.disclosure import Cell, CellId, Dimension, Merge, Table, Vintage
 from sinks.statistics.earlier import CodeParts, Earlier
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.rows import PublishedRow
 
-__all__ = ["merges_of", "published_numbers", "read_earlier"]
+__all__ = ["Described", "described", "merges_of", "published_numbers", "read_earlier", "read_rows"]
+
+
+class Described(NamedTuple):
+    """A dataset as a release has it."""
+
+    measure: str
+    dimensions: tuple[str, ...]
+    unit: str
+    protection: str
+    rounding: int
+
+    @property
+    def is_count(self) -> bool:
+        """As the declaration has it."""
+        return self.unit != MONEY
 
 
 def published_numbers(client: Client) -> list[int]:
@@ -39,8 +58,33 @@ def merges_of(client: Client, number: int) -> list[Merge]:
     return [Merge(dimension, tuple(codes), into) for dimension, codes, into in rows]
 
 
+def described(client: Client, number: int) -> dict[str, Described]:
+    """The datasets of a release."""
+    rows = client.query(
+        "SELECT dataset, measure, dimensions, unit, protection, rounding FROM pub.datasets "
+        f"WHERE release = {number} ORDER BY dataset"
+    ).result_rows
+    return {
+        name: Described(measure, tuple(dimensions), unit, protection, rounding)
+        for name, measure, dimensions, unit, protection, rounding in rows
+    }
+
+
+def read_rows(
+    client: Client, name: str, dimensions: tuple[str, ...], number: int
+) -> tuple[PublishedRow, ...]:
+    """What a release published in a table."""
+    columns = ", ".join(dimensions)
+    rows = client.query(
+        f"SELECT {columns}, obs_value, unit_measure, obs_status, conf_status, cut_off "
+        f"FROM pub.{name}_vintages WHERE release = {number} ORDER BY {columns}"
+    ).result_rows
+    own = len(dimensions)
+    return tuple(PublishedRow(tuple(row[:own]), *row[own:]) for row in rows)
+
+
 def _earlier(client: Client, manifest: Manifest) -> Earlier:
-    number, datasets = manifest.number, manifest.published_datasets()
+    number, datasets = manifest.number, described(client, manifest.number)
     parts = _parts(client, number)
     totals = {name: Dimension(name, ways) for name, ways in parts.items()}
     rows = client.query(
@@ -92,7 +136,7 @@ def _earlier(client: Client, manifest: Manifest) -> Earlier:
         for name, found in cells.items()
     )
     vintage = Vintage(str(number), tables, frozenset(hidden), frozenset(sensitive))
-    return Earlier(manifest, vintage, parts, _noise(client, manifest))
+    return Earlier(manifest, vintage, parts, _noise(client, number, datasets))
 
 
 def _parts(client: Client, number: int) -> CodeParts:
@@ -108,15 +152,11 @@ def _parts(client: Client, number: int) -> CodeParts:
     return found
 
 
-def _noise(client: Client, manifest: Manifest) -> dict[str, tuple[PublishedRow, ...]]:
-    found = {}
-    for name, dataset in manifest.published_datasets().items():
-        if dataset.protection is Protected.NOISE:
-            columns = ", ".join(dataset.dimensions)
-            rows = client.query(
-                f"SELECT {columns}, obs_value, unit_measure, obs_status, conf_status, cut_off "
-                f"FROM pub.{name}_vintages WHERE release = {manifest.number} ORDER BY {columns}"
-            ).result_rows
-            own = len(dataset.dimensions)
-            found[name] = tuple(PublishedRow(tuple(row[:own]), *row[own:]) for row in rows)
-    return found
+def _noise(
+    client: Client, number: int, datasets: Mapping[str, Described]
+) -> dict[str, tuple[PublishedRow, ...]]:
+    return {
+        name: read_rows(client, name, dataset.dimensions, number)
+        for name, dataset in datasets.items()
+        if dataset.protection == Protected.NOISE
+    }

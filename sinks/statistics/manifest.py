@@ -7,7 +7,7 @@ made again from it, by whoever and whenever, are the same; `digests` tell.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from sinks.statistics.dataset import Dataset, load_datasets
 from sinks.statistics.disclosure import Rules
 from sinks.statistics.periods import Frequency, Period, parse_cut_off
 
-__all__ = ["Codes", "KnownTotal", "LedgerCounts", "Manifest", "Noise"]
+__all__ = ["Codes", "KnownTotal", "LedgerCounts", "Manifest", "Noise", "given_up"]
 
 _FORMAT = 1
 
@@ -200,6 +200,14 @@ class Manifest:
                 "release is lost without it",
                 code="bad-manifest",
             ) from error
+
+
+def given_up(manifests: Iterable[Manifest]) -> frozenset[int]:
+    """Releases that never became one: later ones were made, and none of them knows of it."""
+    manifests = list(manifests)
+    known = {number for manifest in manifests for number in manifest.earlier}
+    newest = max((manifest.number for manifest in manifests), default=0)
+    return frozenset(m.number for m in manifests if m.number < newest and m.number not in known)
 
 
 def _typed(said: dict[str, Any]) -> dict[str, Any]:

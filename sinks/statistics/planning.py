@@ -60,6 +60,8 @@ class Wanted:
     secret_digest: str = ""
     made_at: str = ""
     rules: Rules | None = None
+    number: int = 1
+    """Of the release: one that nobody has, not even a release that was given up."""
 
 
 def plan(
@@ -97,7 +99,7 @@ def plan(
         if stage_of(_day_after(last_day), wanted.cut_off)
     }
     manifest = Manifest(
-        number=1 if last is None else last.number + 1,
+        number=wanted.number,
         cut_off=cut_off_text(wanted.cut_off),
         frequency=wanted.frequency,
         first=wanted.first.code,

@@ -7,18 +7,28 @@ has a token. `stage.*` has the very columns of `pub.*`, so that what is attacked
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from clickhouse_connect.driver.client import Client
 
 from sinks.statistics.accounts import Account, audit_rows
-from sinks.statistics.dataset import Dataset
+from sinks.statistics.counting import Counter
+from sinks.statistics.dataset import MONEY, Dataset
 from sinks.statistics.disclosure import make_noise_table
 from sinks.statistics.making import Made
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.rows import PublishedRow
 from sinks.statistics.schema import columns_of
 
-__all__ = ["csv_sql", "digests", "make_current", "publish", "stage", "withdraw"]
+__all__ = [
+    "csv_sql",
+    "digest_of",
+    "digests",
+    "make_current",
+    "publish",
+    "stage",
+    "withdraw",
+]
 
 _CATALOGUE = ("datasets", "code_parts", "noise_rows")
 """Tables of `pub` with the release's own description."""
@@ -33,7 +43,8 @@ def stage(client: Client, made: Made) -> None:
     for name in sorted(manifest.datasets):
         rows: list[list[object]] = [row.as_columns(manifest.number) for row in made.rows[name]]
         _stage(client, f"{name}_vintages", rows)
-    for name, described in _described(made).items():
+    rates = Counter(client, manifest).rate_months()
+    for name, described in _described(made, rates).items():
         _stage(client, name, described)
     for name, account in audit_rows(made).items():
         _replace(client, f"audit.{name}", manifest.number, account)
@@ -90,13 +101,14 @@ def withdraw(client: Client, number: int, withdrawn_at: str, notice: str) -> Non
 
 
 def digests(made: Made) -> dict[str, str]:
-    """SHA-256 of each table's rows, without the release's number: equal rows are equal as CSV."""
-    return {
-        name: hashlib.sha256(
-            repr([tuple(row) for row in sorted(rows, key=_by_codes)]).encode()
-        ).hexdigest()
-        for name, rows in made.rows.items()
-    }
+    """The digest of each table."""
+    return {name: digest_of(rows) for name, rows in made.rows.items()}
+
+
+def digest_of(rows: Iterable[PublishedRow]) -> str:
+    """SHA-256 of a table's rows, without the release's number: equal rows are equal as CSV."""
+    said = repr([tuple(row) for row in sorted(rows, key=_by_codes)])
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _by_codes(row: PublishedRow) -> tuple[str, ...]:
@@ -131,7 +143,7 @@ def _insert(client: Client, table: str, given: Account) -> None:
         client.insert(table, given, settings={"async_insert": 0})
 
 
-def _described(made: Made) -> dict[str, Account]:
+def _described(made: Made, rates: str) -> dict[str, Account]:
     manifest = made.manifest
     lost = {loss.table: loss for loss in made.losses}
     datasets: list[list[object]] = []
@@ -142,6 +154,7 @@ def _described(made: Made) -> dict[str, Account]:
                 manifest.number, name, dataset.measure, list(dataset.dimensions), dataset.unit,
                 dataset.respondent, dataset.protection.value, dataset.rounding,
                 manifest.noise.most if dataset.protection == "noise" else 0, dataset.decimals,
+                rates if dataset.unit == MONEY else "",
                 *dataset.title.values(), *dataset.description.values(), len(made.rows[name]),
                 loss.cells_percent if loss else 0, loss.value_percent if loss else 0,
             ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from deploy.attacker import Figure, Secrets, Structure, faulty_noise_rows, judge
@@ -24,8 +25,10 @@ from sinks.clickhouse import load_migrations, migrate
 from sinks.clickhouse.reference import load_reference
 from sinks.statistics.dataset import load_datasets
 from sinks.statistics.making import Made, make
+from sinks.statistics.manifest import Manifest, given_up
 from sinks.statistics.schema import current_sql, vintages_sql
-from tests.integration.release_world import ReleaseWorld, small_reference, wanted
+from sinks.statistics.store import make_current
+from tests.integration.release_world import ReleaseWorld, release_world, small_reference, wanted
 
 pytestmark = pytest.mark.release
 
@@ -179,8 +182,11 @@ def test_a_release_that_would_leak_is_not_published(
 
 
 def test_killed_anywhere_the_last_release_stands_and_the_next_command_finishes(
-    world: ReleaseWorld,
+    world: ReleaseWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where a table that the last release had is published no more."""
+    left = {name: found for name, found in load_datasets().items() if name != "searches"}
+    monkeypatch.setattr("sinks.statistics.dataset._packaged", lambda: left)
     for step in ("read_secrets", "make_current"):
         assert killed_before(world, step, create_second) == signal.SIGKILL
         assert world.current() == {1}
@@ -244,9 +250,16 @@ def test_the_verifier_finds_a_figure_that_was_altered_and_nothing_where_none_was
     change = "ALTER TABLE pub.persons_arrested_by_region_vintages UPDATE obs_value = obs_value {} "
     change += "WHERE release = 1 AND time_period = '2025-Q2' AND region = 'europe' "
     change += "SETTINGS mutations_sync = 2"
-    world.operator.command(change.format("+ 1"))
-    assert "pub.persons_arrested_by_region release 1 2025-Q2 europe" in found()
-    world.operator.command(change.format("- 1"))
+    unhidden = change.replace("persons_arrested_by_region", "coverage")
+    for altered in (change, unhidden):
+        world.operator.command(altered.format("+ 1"))
+    assert found()[:3] == [
+        "pub.coverage release 1 digest",
+        "pub.persons_arrested_by_region release 1 digest",
+        "pub.persons_arrested_by_region release 1 2025-Q2 europe",
+    ]
+    for altered in (change, unhidden):
+        world.operator.command(altered.format("- 1"))
 
 
 def test_every_dataset_has_a_quality_sheet_with_generated_figures(world: ReleaseWorld) -> None:
@@ -264,6 +277,11 @@ def test_every_dataset_has_a_quality_sheet_with_generated_figures(world: Release
         assert [line for line in sheet.splitlines() if line.startswith("## ")] == [
             f"## {place}. {heading}" for place, heading in enumerate(HEADINGS, 1)
         ]
+    rates = world.statistician.query(
+        "SELECT DISTINCT release, unit = 'USD', rate_months FROM pub.datasets "
+        "WHERE release = 1 OR unit != 'USD'"
+    ).result_rows
+    assert set(rates) == {(1, 1, "2025-01/2025-12"), (1, 0, ""), (2, 0, "")}
     sheet = quality_sheet(world.statistician, "events_by_kind", "en")
     (cells,) = world.statistician.query("SELECT count() FROM pub.events_by_kind").result_rows[0]
     assert f"{cells} figures in the newest release" in sheet
@@ -283,8 +301,13 @@ def test_a_withdrawn_release_gives_way_to_the_one_before(world: ReleaseWorld) ->
 
 
 def test_after_a_rebuild_releases_made_again_are_identical_and_stay_withdrawn(
-    world: ReleaseWorld,
+    world: ReleaseWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def shown(publisher: Client, manifest: Manifest) -> None:
+        make_current(publisher, manifest)
+        assert world.current() == {1}, "never current again, not for a moment"
+
+    monkeypatch.setattr(module, "make_current", shown)
     before, number = [world.csv(1), world.csv(2)], len(load_migrations())
     migrate(world.operator, number - 1)
     world.operator.command("OPTIMIZE TABLE raw.facts FINAL")
@@ -293,6 +316,22 @@ def test_after_a_rebuild_releases_made_again_are_identical_and_stay_withdrawn(
     assert world.releases().replay() == [1, 2]
     assert [world.csv(1), world.csv(2)] == before
     assert world.current() == {1}
+
+
+def test_a_release_that_can_t_be_finished_is_withdrawn_and_left_out(world: ReleaseWorld) -> None:
+    """Killed before it was current; now something that it is made of is another."""
+    second = world.folder.manifests()[-1]
+    otherwise = dict.fromkeys(second.digests, "another")
+    third = replace(second, number=3, earlier=(1, 2), digests=otherwise)
+    world.folder.write(third)
+    world.releases().withdraw(3, "never read")
+    told: list[str] = []
+    assert replace(world.releases(), tell=told.append).replay() == []
+    assert "release 3 comes out otherwise" in told[-1]
+    assert world.current() == {1}
+    fourth = replace(second, number=4, earlier=(1, 2))
+    assert given_up([*world.folder.manifests(), fourth]) == {3}
+    assert given_up(world.folder.manifests()) == set()
 
 
 def test_the_tables_are_as_the_datasets_are_declared() -> None:

@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS pub.datasets
     rounding UInt32 COMMENT 'Figures are multiples of it',
     noise UInt16 COMMENT 'Greatest noise of a figure, 0 for none',
     decimals UInt8 COMMENT 'Digits after the point',
+    rate_months LowCardinality(String) COMMENT 'Of money: first and last month of the exchange rates used, as 2025-01/2026-03; each amount at the rate of the day of its recording',
     title_en String COMMENT 'Title in English',
     title_fr String COMMENT 'Title in French',
     title_es String COMMENT 'Title in Spanish',
