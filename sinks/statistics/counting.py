@@ -160,8 +160,8 @@ class Counter:
     def lags(self, coarser: Mapping[str, str]) -> Iterator[tuple[str, str, int, int, int, int]]:
         """Quarter, region (empty: world), events, bureaus, median and 90th percentile, seconds.
 
-        From what is known now of when an event happened to the first report of it. `coarser` are regions
-        that were merged, and into what.
+        From what is known now of when an event happened to the first report of it. `coarser` are
+        regions that were merged, and into what.
         """
         names = sorted(coarser)
         merged: dict[str, Any] = {"merged": names, "merged_into": [coarser[name] for name in names]}

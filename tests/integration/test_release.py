@@ -28,7 +28,7 @@ from sinks.statistics.making import Made, make
 from sinks.statistics.manifest import Manifest, given_up
 from sinks.statistics.schema import current_sql, vintages_sql
 from sinks.statistics.store import make_current
-from tests.integration.release_world import ReleaseWorld, release_world, small_reference, wanted
+from tests.integration.release_world import ReleaseWorld, small_reference, wanted
 
 pytestmark = pytest.mark.release
 

@@ -268,8 +268,8 @@ def test_loaded_in_another_order_every_cell_is_the_same(
         for part in range(4):
             lander.land(BlockPosition("anew", part, 0), make_block(everything[part::4]))
         assert counted(other, manifest) == counted(client, manifest)
-        assert sorted(FactCounter(other, manifest).lags()) == sorted(
-            FactCounter(client, manifest).lags()
+        assert sorted(FactCounter(other, manifest).lags({})) == sorted(
+            FactCounter(client, manifest).lags({})
         )
         other.close()
 
@@ -310,6 +310,6 @@ def test_the_reporting_lag_of_a_corrected_event_is_that_of_its_first_report(
     lander.land(BlockPosition("lags", 5, 0), make_block([first, *others, *corrections]))
     for cut_off in ("2010-02-10", "2010-04-10"):
         manifest = manifest_of({"2010-Q1": f"{cut_off}T00:00:00Z"})
-        assert sorted(FactCounter(client, manifest).lags()) == [
+        assert sorted(FactCounter(client, manifest).lags({})) == [
             ("2010-Q1", place, 3, 1, 4 * 3600, 6 * 3600) for place in ("", "europe")
         ]
