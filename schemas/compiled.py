@@ -22,8 +22,9 @@ ReadRecord = Callable[[bytes, int], tuple[dict[str, Any], int]]
 """Reads from an offset on, and tells where the record ends."""
 WriteRecord = Callable[[Mapping[str, Any]], bytes]
 IRREGULAR = (IndexError, KeyError, ValueError)
-_MAX_LONG_BYTES = 10
 _LONG_BITS, _INT_BITS = 63, 31
+_LONG_SHIFTS = range(0, 70, 7)
+"""Of the ten bytes that a number has at most; a run without an end costs no more than these."""
 _MAX_REMEMBERED = 10_000
 _MAX_SYMBOLS = 64
 """So many have an index of one byte."""
@@ -77,16 +78,14 @@ _NUMBERS = _Numbers()
 
 def _long(data: bytes, at: int) -> tuple[int, int]:
     """A number as it is written, zigzag, and where it ends; in its shortest form."""
-    number = shift = 0
-    start = at
-    while True:
+    number = 0
+    for shift in _LONG_SHIFTS:
         byte = data[at]
         at += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             break
-        shift += 7
-    if not byte or at - start > _MAX_LONG_BYTES or number >> _LONG_BITS + 1:
+    if not 0 < byte < 0x80 or number >> _LONG_BITS + 1:
         raise ValueError("needless bytes, or over 64 bits")
     return number, at
 

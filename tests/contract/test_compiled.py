@@ -115,3 +115,19 @@ def test_a_type_without_a_fast_way_is_refused_when_the_reader_is_made() -> None:
                 "fields": [{"name": "m", "type": {"type": "map", "values": "long"}}],
             }
         )
+
+
+class _CountedBytes(bytes):
+    looked_at = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.looked_at += 1
+        return super().__getitem__(at)
+
+
+def test_a_number_without_an_end_is_given_up_after_ten_bytes() -> None:
+    read = compile_reader(fastavro.parse_schema(NUMBERS))
+    endless = _CountedBytes(b"\x80" * 1_000)
+    with pytest.raises(IRREGULAR):
+        read(endless, 0)
+    assert endless.looked_at <= 11
