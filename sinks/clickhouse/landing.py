@@ -31,6 +31,7 @@ from sinks.clickhouse.strikes import (
     FactKey,
     KnownRecall,
     Strike,
+    StrikeOrder,
     find_strikes,
 )
 
@@ -215,11 +216,11 @@ class BlockLander:
             insert = f"{statements.known_earlier_sql(self._clock.now_ms())}\n{lines}"
             self._client.raw_insert("", insert_block=insert.encode(), fmt="JSONEachRow")
 
-    def _struck(self, strikes: Sequence[Strike]) -> dict[FactKey, tuple[int, str]]:
+    def _struck(self, strikes: Sequence[Strike]) -> dict[FactKey, StrikeOrder]:
         """Which of these rows are struck, with what holds of each so far."""
         ids = sorted({strike.row.event_id for strike in strikes})
         return {
-            FactKey(*row): (int(holds[0]), str(holds[1]))
+            FactKey(*row): (int(holds[0]), str(holds[1]), str(holds[2]), str(holds[3]))
             for some in parts(ids, IDS_A_QUERY)
             for *row, holds in self._client.query(statements.struck_sql(some)).result_rows
         }

@@ -15,6 +15,7 @@ from sinks.clickhouse.strikes import (
     FactKey,
     KnownRecall,
     Link,
+    StrikeOrder,
     find_strikes,
 )
 
@@ -49,7 +50,7 @@ class News:
 
 def _struck_since(
     chains: Collection[EventKey], recalls: Collection[KnownRecall], links: Collection[Link]
-) -> dict[EventKey, tuple[int, str]]:
+) -> dict[EventKey, StrikeOrder]:
     """When an event that was always there would be struck, and by what."""
     always = [CountedFact(FactKey(*event, "", 0, 0), _ANY_KIND, 0) for event in chains]
     found = find_strikes(recalls, links, always)

@@ -272,7 +272,7 @@ def struck_sql(ids: Iterable[str]) -> str:
     """Which facts of these events are struck already, with what holds of each."""
     return (
         f"SELECT {_FACT_KEY_TEXT}, min((toUnixTimestamp64Milli(since), "
-        "ifNull(toString(recall_event_id), ''))) "
+        "ifNull(toString(recall_event_id), ''), kind, reason)) "
         f"FROM raw.struck WHERE event_id IN ({_uuids(ids)}) GROUP BY {FACT_KEY}"
     )
 

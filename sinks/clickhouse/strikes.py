@@ -77,9 +77,9 @@ class KnownRecall:
         return (self.named,) if self.root is None else (self.named, self.root)
 
     @property
-    def order(self) -> tuple[str, str]:
+    def order(self) -> tuple[str, str, str, str]:
         """Of several that strike at the same moment the first is told."""
-        return self.recall_event_id or "", self.recalled_by
+        return self.recall_event_id or "", self.kind, self.reason, self.recalled_by
 
     @property
     def own(self) -> tuple[str, str | None]:
@@ -104,6 +104,9 @@ class CountedFact:
         return self.row.bureau, self.row.event_id
 
 
+StrikeOrder = tuple[int, str, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Strike:
     """One compensation to write."""
@@ -118,9 +121,9 @@ class Strike:
     """The same but for the event itself: from when on it would be struck if it came earlier."""
 
     @property
-    def order(self) -> tuple[int, str]:
+    def order(self) -> StrikeOrder:
         """The least of several found for one row holds: more is known, and it is less or stays."""
-        return self.since_ms, self.recall_event_id or ""
+        return self.since_ms, self.recall_event_id or "", self.kind, self.reason
 
 
 def find_strikes(
