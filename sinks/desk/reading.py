@@ -14,6 +14,7 @@ from schemas import wire
 from schemas.catalogue import DeliveredSchema
 from schemas.ids import strike_hash
 from schemas.registry import SchemaIds
+from schemas.topics import MAX_DERIVED_BYTES
 from sinks.desk.records import Strike
 
 __all__ = [
@@ -69,6 +70,10 @@ class DeliveredReader:
             WireError: it is no delivered record, or (`unknown-schema`) of a schema that is not
                 among the ids.
         """
+        if value is not None and len(value) > MAX_DERIVED_BYTES:
+            raise wire.WireError(
+                f"it has {len(value)} bytes, and no delivered record has over {MAX_DERIVED_BYTES}"
+            )
         schema_id = wire.schema_id_of(value)
         schema = self._ids.by_id.get(schema_id)
         if schema is None:

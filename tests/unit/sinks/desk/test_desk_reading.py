@@ -11,6 +11,7 @@ from schemas import wire
 from schemas.catalogue import Catalogue
 from schemas.ids import strike_hash
 from schemas.models import Measure, Report, Seizure
+from schemas.topics import MAX_DERIVED_BYTES
 from schemas.wire import WireError
 from sinks.desk import Delivered, GapError, Position, Strike, Struck, Unreadable
 from sinks.desk.jsonl import format_gap, format_item
@@ -57,6 +58,12 @@ def test_bytes_left_over_are_an_error() -> None:
     value = delivered(IDS, Report(subtype="analytical-report")).value + b"\x00"
     with pytest.raises(WireError, match="left"):
         DeliveredReader(IDS).open(value).whole()
+
+
+def test_a_value_larger_than_a_topic_takes_is_no_delivered_record() -> None:
+    value = delivered(IDS, Report(subtype="analytical-report")).value
+    with pytest.raises(WireError, match="no delivered record has over"):
+        DeliveredReader(IDS).open(value + bytes(MAX_DERIVED_BYTES))
 
 
 def test_a_strike_is_read_from_its_key_and_value() -> None:
