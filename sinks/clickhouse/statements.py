@@ -1,9 +1,11 @@
 """The SQL that loads facts, as text: no I/O.
 
 Deduplication needs one insert to be one block, on every attempt; so the block sizes, the single
-insert thread and the token are part of the statement, not of whoever sends it. A block is taken
-only if it stands above the mark, which the statement itself looks up: a loader that slept longer
-than ClickHouse keeps tokens inserts nothing.
+thread and the token are part of the statement, not of whoever sends it. ClickHouse knows an insert
+by its token and by how many blocks its SELECT gave, before they became one: an insert that reads a
+table sorts what it reads, by one thread, so that a repeat gives one block, too, though the parts of
+the table are others by then. A block is taken only if it stands above the mark, which the statement
+itself looks up: a loader that slept longer than ClickHouse keeps tokens inserts nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ _ONE_BLOCK = {
     "deduplicate_insert": "'enable'",
     "deduplicate_blocks_in_dependent_materialized_views": "1",
     "max_insert_threads": "1",
+    "max_threads": "1",
     "max_block_size": str(1 << 24),
     "max_insert_block_size": str(1 << 24),
     "min_insert_block_size_rows": str(1 << 30),
@@ -323,6 +326,7 @@ def insert_chunk_sql(number: int, token: str, columns: Sequence[str]) -> str:
         "sign": "-facts.sign AS sign",
     }
     chosen = ", ".join(changed.get(name, f"facts.{name} AS {name}") for name in columns)
+    keys = FACT_KEY.split(", ")
     ids = f"SELECT event_id FROM raw.strike_chunks WHERE chunk = {number}"
     return (
         f"INSERT INTO raw.facts ({', '.join(columns)})\n"
@@ -330,8 +334,9 @@ def insert_chunk_sql(number: int, token: str, columns: Sequence[str]) -> str:
         f"INNER JOIN (SELECT {FACT_KEY}, recorded_at FROM raw.strike_chunks "
         f"WHERE chunk = {number} AND ({FACT_KEY}) NOT IN "
         f"(SELECT {FACT_KEY} FROM raw.struck WHERE event_id IN ({ids}))) AS strikes\n"
-        f"ON {' AND '.join(f'facts.{key} = strikes.{key}' for key in FACT_KEY.split(', '))}\n"
+        f"ON {' AND '.join(f'facts.{key} = strikes.{key}' for key in keys)}\n"
         f"WHERE facts.event_id IN ({ids}) AND facts.sign = 1\n"
+        f"ORDER BY {', '.join(f'facts.{key}' for key in keys)}\n"
         f"{_settings(token)}"
     )
 

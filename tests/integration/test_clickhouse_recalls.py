@@ -303,6 +303,31 @@ def test_killed_amid_the_strikes_each_strikes_once(
     assert after["measures"] == after["raw measures"] == 0
 
 
+@pytest.mark.parametrize("crossing", [False, True])
+def test_a_chunk_that_comes_again_strikes_once_though_the_facts_have_been_merged_meanwhile(
+    client: Client, topic: Topic, monkeypatch: pytest.MonkeyPatch, *, crossing: bool
+) -> None:
+    bureau = fresh_bureau()
+    events = [make_fact(bureau=bureau, **MONEY) for _ in range(6)]
+    client.command("SYSTEM STOP MERGES raw.facts")
+    for event in events:
+        topic.land(event)  # a part each
+    later = WHEN + timedelta(days=40 if crossing else 0)
+    recalls = [recall_of(e, recorded_at=later if e in events[::2] else WHEN) for e in events]
+    position, block = topic.position(), make_block(recalls)
+    with monkeypatch.context() as patch:
+        kill_at(patch, "_book", chunk=1, size=1000)
+        with pytest.raises(SystemExit):
+            topic.lander.land(position, block)
+    client.command("SYSTEM START MERGES raw.facts")
+    client.command("OPTIMIZE TABLE raw.facts FINAL")
+    topic.lander.land(position, block)
+    assert counted(client, *events) == [0] * 6
+    after = totals(client, bureau)
+    assert after["raw"] == after["month"] == (6, 0)
+    assert after["measures"] == after["raw measures"] == 0
+
+
 def test_a_block_of_more_strikes_than_clickhouse_keeps_tokens_counts_once(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

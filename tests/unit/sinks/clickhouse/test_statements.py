@@ -29,7 +29,12 @@ def test_a_block_s_token_is_its_place_in_kafka() -> None:
 def test_a_block_s_insert_is_one_block_with_a_token_above_the_mark() -> None:
     sql = insert_block_sql(POSITION, COLUMNS)
     assert "insert_deduplication_token = 'topic-id/1/42'" in sql
-    for setting in ("async_insert = 0", "max_insert_threads = 1", "deduplicate_insert = 'enable'"):
+    for setting in (
+        "async_insert = 0",
+        "max_insert_threads = 1",
+        "max_threads = 1",
+        "deduplicate_insert = 'enable'",
+    ):
         assert setting in sql
     assert "deduplicate_blocks_in_dependent_materialized_views = 1" in sql
     assert "WHERE 42 > (SELECT if(count() = 0, -1, max(block_offset)) FROM raw.high_water" in sql
@@ -47,6 +52,12 @@ def test_a_chunk_of_strikes_takes_back_every_column_but_two() -> None:
         assert f"facts.{name} AS {name}" in sql
     assert "facts.bureau = strikes.bureau" in sql
     assert "facts.sign = 1" in sql
+
+
+def test_a_chunk_of_strikes_is_one_block_whatever_the_parts_of_the_table_are() -> None:
+    sql = insert_chunk_sql(7, "strikes/7/sum", [name for name, _ in COLUMNS])
+    assert "max_threads = 1" in sql
+    assert "ORDER BY facts.bureau, facts.event_id" in sql
 
 
 def test_a_chunk_s_number_is_given_once_and_only_after_the_one_before() -> None:
