@@ -29,6 +29,7 @@ from tests.faults.found import Found, find
 from tests.faults.gates import Gate, Gates, open_gates
 from tests.faults.processes import Again
 from tests.faults.progress import Lookout
+from tests.faults.rows import rows_of
 from tests.faults.verifier import Verdict, compare
 
 __all__ = ["DESK_REGION", "Field", "open_field"]
@@ -184,6 +185,10 @@ class Field:
             if not wrong or not under_way or time.monotonic() > deadline:
                 return account, found, verdict
             time.sleep(2)
+
+    def rows(self, verdict: Verdict) -> list[str]:
+        """What ClickHouse has of the events that it counts wrongly."""
+        return rows_of(self.connections.clickhouse_as("operator"), verdict.facts)
 
     def stop(self) -> None:
         for again in self._again.values():

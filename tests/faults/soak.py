@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.faults.field import Field, open_field
 from tests.faults.progress import Look, Lookout, left
 from tests.faults.strikes import strike
 
-__all__ = ["NotRecoveredError", "soak", "table", "write"]
+__all__ = ["Data", "NotRecoveredError", "data_folder", "soak", "table", "write"]
 
 _RECOVERS_WITHIN_S = 600.0
 _MOST_OUTSTANDING = 6
@@ -149,15 +150,16 @@ def soak(
 ) -> dict[str, Any]:
     """Strike `faults` times, settle, verify; the report as plain values.
 
-    Once so many minutes have passed nothing more is struck.
+    Once so many minutes have passed nothing more is struck. Unless all is right, data and logs
+    stay, and it is told where.
 
     Raises:
         NotRecoveredError: something stays down; the report of what was until then is its note.
     """
     began = time.monotonic()
     with (
-        _folder(keep) as folder,
-        open_field(folder, seed=seed, events_per_s=events_per_s, tell=tell) as on,
+        data_folder(keep, tell) as data,
+        open_field(data.path, seed=seed, events_per_s=events_per_s, tell=tell) as on,
         on.lookout() as lookout,
     ):
         run = _Run(on, lookout, lambda line: tell(f"[{_clock(began)}] {line}"))
@@ -176,6 +178,10 @@ def soak(
         struck_s = time.monotonic() - began
         account, found, verdict = on.finish(tell)
         down = on.stays_down()
+        rows = on.rows(verdict)
+        for line in rows:
+            tell(line)
+        data.is_needed = bool(verdict.all() or down)
     ended_s = time.monotonic() - began
     return {
         "seed": seed,
@@ -197,6 +203,7 @@ def soak(
         "down": down,
         "recovery": _recoveries(run.done),
         "differences": verdict.all()[:50],
+        "rows": rows,
     }  # fmt: skip
 
 
@@ -242,11 +249,25 @@ def _clock(began: float) -> str:
     return f"{minutes:02}:{seconds:02}"
 
 
+@dataclass
+class Data:
+    """Where a run keeps its data and logs."""
+
+    path: Path
+    is_needed: bool = True
+    """To look into what went wrong; a run that ends in order says whether anything did."""
+
+
 @contextmanager
-def _folder(keep: Path | None) -> Any:
+def data_folder(keep: Path | None, tell: Tell) -> Iterator[Data]:
+    """The folder to be kept, or one that is removed afterwards unless it is needed."""
     if keep is not None:
         keep.mkdir(parents=True)
-        yield keep
-        return
-    with tempfile.TemporaryDirectory(prefix="liaison-faults-") as folder:
-        yield Path(folder)
+    data = Data(keep or Path(tempfile.mkdtemp(prefix="liaison-faults-")))
+    try:
+        yield data
+    finally:
+        if data.is_needed:
+            tell(f"all data and logs are in {data.path}")
+        elif keep is None:
+            shutil.rmtree(data.path)

@@ -191,3 +191,12 @@ def test_a_planted_error_is_found(
     plant(found)
     verdict: Verdict = compare(account, found, DESK)
     assert getattr(verdict, name)
+
+
+def test_events_are_named_of_which_the_facts_are_others_than_they_must_be(
+    account: Account, found: Found
+) -> None:
+    assert compare(account, found, DESK).facts == set()
+    found.facts[key(1)] = (1, 2)
+    found.facts[key(3)] = (2, 0)
+    assert compare(account, found, DESK).facts == {key(1), key(3)}

@@ -21,6 +21,8 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     misrouted: list[str] = field(default_factory=list)
     miscounted: list[str] = field(default_factory=list)
+    facts: set[EventKey] = field(default_factory=set)
+    """Events of which raw.facts has other rows than it must."""
 
     def all(self) -> list[str]:
         return [
@@ -117,6 +119,8 @@ def _compare_facts(account: Account, found: Found, verdict: Verdict) -> None:
             verdict.lost.append(f"{key}: not in raw.facts")
         elif plus > 1:
             verdict.doubled.append(f"{key}: {plus} times in raw.facts")
+        if (plus, minus) != (1, int(key in struck)):
+            verdict.facts.add(key)
         if minus != (key in struck):
             verdict.miscounted.append(f"{key}: taken out {minus} times, not {int(key in struck)}")
     verdict.miscounted += [

@@ -20,6 +20,8 @@ from sinks.clickhouse.chunks import StrikeChunks
 from sinks.clickhouse.known import HOLDS, KNOWN_FACTS
 from sinks.clickhouse.landing import BlockLander
 from tests.chains import Told, random_chains, struck
+from tests.faults.expectation import EventKey
+from tests.faults.rows import rows_of
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import (
     FIELDS,
@@ -326,6 +328,24 @@ def test_a_chunk_that_comes_again_strikes_once_though_the_facts_have_been_merged
     after = totals(client, bureau)
     assert after["raw"] == after["month"] == (6, 0)
     assert after["measures"] == after["raw measures"] == 0
+
+
+def test_the_rows_of_a_struck_event_are_told_of_each_table(
+    service: ClickHouseProcess, topic: Topic
+) -> None:
+    event = make_fact(bureau=fresh_bureau())
+    topic.land(event)
+    topic.land(recall_of(event))
+    name = f"{event['bureau']} {event['event_id']}"
+    keys = [EventKey(event["bureau"], str(event["event_id"]))]
+    told = rows_of(service.connection, keys)
+    assert rows_of(service.connection, []) == []
+    assert all(line.startswith(f"{name}: raw.") for line in told)
+    assert [line.split(", ")[0].split(": ")[1] for line in told] == [
+        "raw.facts", "raw.facts", "raw.strike_chunks", "raw.struck",
+    ]  # fmt: skip
+    assert sorted("sign -1" in line for line in told) == [False, False, False, True]
+    assert all("recorded_at 20" in line for line in told)
 
 
 def test_a_block_of_more_strikes_than_clickhouse_keeps_tokens_counts_once(
