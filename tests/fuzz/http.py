@@ -151,7 +151,7 @@ class HttpTarget:
         answer = self._ask(case["request"])
         if self._service.process.poll() is not None:
             raise Finding(f"the service ended: {''.join(self._said)[-2000:]}")
-        if self._asked % _ASK_EVERY == 0 and not self._ask(_SOUND).endswith(b"42\n"):
+        if self._asked % _ASK_EVERY == 0 and not self._ask(_SOUND, _TIMEOUT_S).endswith(b"42\n"):
             raise Finding(f"a sound question got no answer: {''.join(self._said)[-2000:]}")
         resident = psutil.Process(self._service.process.pid).memory_info().rss
         if resident > _MAX_RESIDENT_BYTES:
@@ -166,13 +166,13 @@ class HttpTarget:
             raise Finding("a parameter became a header of the answer")
         return [f"status-{status}"]
 
-    def _ask(self, request: bytes) -> bytes:
+    def _ask(self, request: bytes, patience_s: float = _PATIENCE_S) -> bytes:
         """Send and read the answer; a request that waits for more is ended after a while."""
         answer = bytearray()
         with socket.create_connection(("127.0.0.1", self._service.port), _TIMEOUT_S) as connection:
             try:
                 connection.sendall(request)
-                connection.settimeout(_PATIENCE_S)
+                connection.settimeout(patience_s)
                 with contextlib.suppress(TimeoutError):
                     answer += connection.recv(65_536)
                 if not answer:  # it waits for more than was sent
