@@ -36,6 +36,7 @@ from deploy.clickhouse.roles import (
     refused_profile,
 )
 from deploy.clickhouse.statement import INPUT_TABLE, Statement
+from deploy.clickhouse.tokens import forget_tokens_without_rows
 from schemas.errors import ConfigurationError
 from schemas.rights import ROLES, Role, parse_grants, parse_roles, refuse_wider
 
@@ -122,6 +123,7 @@ class Engine:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(exist_ok=True)
         os.environ["TMPDIR"] = str(temporary)
+        forget_tokens_without_rows(store)
         try:
             engine = cls(f"{store}?config-file={config}", incoming, limits)
         except RuntimeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +186,28 @@ class TestLife:
         assert found[1] == acknowledged
         assert found[0] in (acknowledged, acknowledged + 1)
 
+    def test_an_insert_whose_token_outlived_its_rows_in_a_kill_9_goes_in_when_repeated(
+        self, tmp_path: Path
+    ) -> None:
+        with ClickHouseProcess(tmp_path) as service:
+            for name in ("lost", "whole"):
+                post(
+                    service,
+                    f"CREATE TABLE main.{name} (a UInt8) ENGINE = MergeTree ORDER BY a "
+                    "SETTINGS non_replicated_deduplication_window = 100".encode(),
+                )
+                insert_numbers(service, name)
+            post(service, b"OPTIMIZE TABLE main.whole FINAL")
+            sql = "SELECT path FROM system.parts WHERE table = 'lost' AND name = 'all_3_3_0'"
+            path = post(service, sql.encode()).text.strip()
+            service.kill()
+            shutil.rmtree(path)  # as a kill between a token and its part leaves it
+            service.start()
+            assert numbers(service, "lost") == ["1", "2"]
+            for name in ("lost", "whole"):
+                insert_numbers(service, name)
+                assert numbers(service, name) == ["1", "2", "3"]
+
     def test_a_stop_is_clean_even_while_a_query_runs(self, tmp_path: Path) -> None:
         with ClickHouseProcess(tmp_path / "data") as service:
             thread = threading.Thread(
@@ -212,6 +235,20 @@ class TestLife:
             said, _ = second.communicate(timeout=60)
             assert second.returncode == 2
             assert f"Port {service.port} on 127.0.0.1 is taken" in said
+
+
+def insert_numbers(service: ClickHouseProcess, table: str) -> None:
+    """1 to 3, each with a token of its own."""
+    for number in (1, 2, 3):
+        sql = (
+            f"INSERT INTO main.{table} SELECT {number} SETTINGS deduplicate_insert = 'enable', "
+            f"insert_deduplication_token = '{number}'"
+        )
+        assert post(service, sql.encode()).status_code == 200
+
+
+def numbers(service: ClickHouseProcess, table: str) -> list[str]:
+    return post(service, f"SELECT a FROM main.{table} ORDER BY a".encode()).text.split()
 
 
 def _ignoring_cut(service: ClickHouseProcess, sql: bytes) -> None:
