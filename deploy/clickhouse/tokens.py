@@ -35,8 +35,8 @@ def _last_logs(store: Path) -> Iterator[Path]:
 
 def _forget(log: Path) -> bool:
     lines = log.read_bytes().splitlines(keepends=True)
-    operation, name, *_ = lines[-1].split(b"\t")
-    part = _PART.fullmatch(name)
+    operation, _, rest = lines[-1].partition(b"\t")
+    part = _PART.fullmatch(rest.partition(b"\t")[0])
     if operation != _ADDED or part is None:
         return False
     there = (_PART.fullmatch(os.fsencode(entry.name)) for entry in log.parent.parent.iterdir())

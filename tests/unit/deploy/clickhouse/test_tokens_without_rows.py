@@ -35,6 +35,7 @@ def test_a_last_token_without_a_part_is_forgotten(tmp_path: Path, parts: list[st
         (["202612_2_2_0_5"], ADDED),  # mutated meanwhile
         (["202611_3_3_0"], ADDED),  # dropped, or merged: another came after it
         (["202611_1_1_0"], ADDED + "2\t202612_2_2_0\tsecond\n"),
+        (["202611_1_1_0"], ADDED + "1"),  # not written to its end
         ([], ""),
     ],
 )
