@@ -131,11 +131,11 @@ class Counter:
         """Recalled events by the period of their recall, kind and reason."""
         block = self._block("recorded_at")
         rows = self._ask(
-            "SELECT block, kind, reason, respondent, count() FROM ("
+            "SELECT block, kind, held_reason, respondent, count() FROM ("
             f"{self._facts(block)}) AS facts INNER JOIN (SELECT {FACT_KEY}, "
-            f"argMin(reason, {HOLDS}) AS reason FROM raw.struck GROUP BY {FACT_KEY} "
+            f"argMin(reason, {HOLDS}) AS held_reason FROM raw.struck GROUP BY {FACT_KEY} "
             f"HAVING argMin(kind, {HOLDS}) = 'recall') AS struck USING ({FACT_KEY}) "
-            "WHERE sign = -1 GROUP BY block, kind, reason, respondent"
+            "WHERE sign = -1 GROUP BY block, kind, held_reason, respondent"
         )
         for period, kind, reason, bureau, value in rows:
             yield Part(period, {"kind": kind, "reason": reason}, bureau, value)
