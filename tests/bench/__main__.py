@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME …] [--json]`; without a name, all of them."""
+"""`python -m tests.bench [NAME …] [--facts N] [--json]`; without a name, all of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.bench.loader import loader
 from tests.bench.measure import Outcome, machine
 from tests.bench.memory import memory
 from tests.bench.outbox import outbox
+from tests.bench.rollups import rollups
 from tests.bench.router import router, router_year
 from tests.bench.whole_way import whole_way
 from tests.bench.workers import router_workers
@@ -32,16 +33,23 @@ BENCHES: dict[str, Callable[[], Outcome]] = {
     "disclosure": disclosure,
     "releases": releases,
 }
+OF_FACTS: dict[str, Callable[..., Outcome]] = {
+    "rollups": rollups,
+}
+"""Those that take how many facts, and have a number of their own."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; all by default")
+    known = (*BENCHES, *OF_FACTS)
+    parser.add_argument("names", nargs="*", choices=[*known, []], help="which; all by default")
+    parser.add_argument("--facts", type=int, help=f"how many; {', '.join(OF_FACTS)} take it")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     given = parser.parse_args()
     outcomes = []
-    for name in given.names or BENCHES:
-        outcome = BENCHES[name]()
+    sized = {} if given.facts is None else {"facts": given.facts}
+    for name in given.names or known:
+        outcome = BENCHES[name]() if name in BENCHES else OF_FACTS[name](**sized)
         outcomes.append(outcome)
         if given.json:
             print(json.dumps(outcome.as_dict()), flush=True)

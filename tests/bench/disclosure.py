@@ -8,13 +8,9 @@ the wall's; those of the processor stand beside them.
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import highspy
 import numpy as np
@@ -24,7 +20,6 @@ from highspy._core import _Highs as Solver  # `Highs` prints before it can be to
 
 from deploy.attacker import judge, read_figures
 from schemas.reference import Reference
-from sinks.clickhouse import migrate
 from sinks.statistics.disclosure import Protection, Release, System, check_proofs, losses, protect
 from sinks.statistics.disclosure.rules import why_sensitive
 from sinks.statistics.event_numbers import EventNumbers
@@ -34,15 +29,14 @@ from sinks.statistics.periods import Frequency, Period
 from sinks.statistics.plain import plain_rows
 from sinks.statistics.planning import Wanted, plan
 from sinks.statistics.rows import Status
+from tests.bench.facts import open_facts
 from tests.bench.measure import Outcome
-from tests.engine_facts import insert_facts
-from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.unit.sinks.statistics.publishing import published, secrets_of, structure_of
 
 __all__ = ["disclosure", "releases"]
 
 _ALLOWED_S = 30.0
-_AT_ONCE = 1_000_000
+_MILLION = 1_000_000
 _SET_R = ("events_by_kind", "events_by_category", "events_by_category_and_kind")
 _MOST_EVENTS_PERCENT = 1
 
@@ -58,7 +52,7 @@ def releases() -> Outcome:
 
 
 def _measured(bench: str, millions: int) -> Outcome:
-    with _facts(millions) as (service, client):
+    with open_facts(millions * _MILLION) as (service, client):
         manifest = _manifest(client)
         clock = _Clock(service.process.pid)
         tables = counted(client, manifest)
@@ -87,8 +81,8 @@ def _measured(bench: str, millions: int) -> Outcome:
     assert sum(loss.hidden for loss in by_table) < sum(loss.by_whole_rows for loss in by_table)
     took = protecting + attacking
     return Outcome(
-        bench, "facts/s", round(millions * _AT_ONCE / counting.wall_s),
-        "half a minute", round(millions * _AT_ONCE / _ALLOWED_S),
+        bench, "facts/s", round(millions * _MILLION / counting.wall_s),
+        "half a minute", round(millions * _MILLION / _ALLOWED_S),
         round(_ALLOWED_S / counting.wall_s, 2), 1.0,
         {
             "datasets": str(counting),
@@ -165,22 +159,6 @@ def _fewest_more(system: System, release: Release) -> float:
     solver.passModel(program)
     solver.run()
     return float(solver.getInfo().objective_function_value)
-
-
-@contextmanager
-def _facts(millions: int) -> Iterator[tuple[ClickHouseProcess, Client]]:
-    """A service with a year of messages, and the operator's client."""
-    with (
-        tempfile.TemporaryDirectory(prefix="liaison-bench-") as folder,
-        ClickHouseProcess(Path(folder)) as service,
-    ):
-        client = service.connection.client()
-        migrate(client)
-        start = datetime(2025, 1, 1, tzinfo=UTC)
-        for seed in range(1, millions + 1):
-            insert_facts(client, _AT_ONCE, start=start, days=365, seed=seed)
-        yield service, client
-        client.close()
 
 
 def _manifest(client: Client) -> Manifest:
