@@ -15,6 +15,7 @@ from tests.bench.loader import loader
 from tests.bench.measure import Outcome, machine
 from tests.bench.memory import memory
 from tests.bench.outbox import outbox
+from tests.bench.rollup_inserts import rollup_inserts
 from tests.bench.rollups import rollups
 from tests.bench.router import router, router_year
 from tests.bench.whole_way import whole_way
@@ -35,6 +36,7 @@ BENCHES: dict[str, Callable[[], Outcome]] = {
 }
 OF_FACTS: dict[str, Callable[..., Outcome]] = {
     "rollups": rollups,
+    "rollup-inserts": rollup_inserts,
 }
 """Those that take how many facts, and have a number of their own."""
 
