@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.arrow import arrow
 from tests.bench.disclosure import disclosure, releases
 from tests.bench.latency import latency, restart
 from tests.bench.loader import loader
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[], Outcome]] = {
 OF_FACTS: dict[str, Callable[..., Outcome]] = {
     "rollups": rollups,
     "rollup-inserts": rollup_inserts,
+    "arrow": arrow,
 }
 """Those that take how many facts, and have a number of their own."""
 
