@@ -88,6 +88,12 @@ class Knowledge:
         self, places: Mapping[tuple[str, object], FigureId], structure: Structure
     ) -> Iterator[dict[int, int]]:
         for name in list(places.values()):
+            whole = places.get((structure.within.get(name.measure, ""), name.at))
+            if whole is not None and whole.cut_off == name.cut_off:
+                others = FigureId(f"{whole.measure} without {name.measure}", *name[1:])
+                yield {self._number(whole): 1} | dict.fromkeys(
+                    (self._number(name), self._number(others)), -1
+                )
             at = dict(name.at)
             for dimension, splits in structure.parts.items():
                 for way in splits.get(at.get(dimension, structure.totals[dimension]), ()):

@@ -4,6 +4,8 @@
   follows from the world's number, but for the bureaus that the regions have.
 - Lags: a median is shown of 20 events or more from 3 bureaus, a ninetieth percentile of 100.
 - Shares: rounded so that a step is 5 events or more.
+- Persons, accounts, amounts: one that is shown above 0 is of 3 bureaus, so there are 3 events, one
+  of each; where there is no event, there is none.
 - Losses: what is hidden of a table is at most so many per cents of it, and more than the next step
   below.
 """
@@ -15,10 +17,25 @@ from itertools import combinations
 
 from deploy.attacker.published import Figure, FigureId, Limit, Structure
 
-__all__ = ["coverage_limits", "lag_limits", "loss_limits", "quality_limits"]
+__all__ = [
+    "MEASURED",
+    "coverage_limits",
+    "lag_limits",
+    "loss_limits",
+    "measure_limits",
+    "quality_limits",
+    "unseen_numbers",
+]
 
 Row = Mapping[str, object]
 _MEASURE = "events"
+MEASURED = frozenset(
+    (
+        "accounts_blocked", "amount_frozen", "amount_intercepted", "amount_seized",
+        "persons_arrested", "victims_identified", "victims_rescued",
+    )
+)  # fmt: skip
+"""What is measured of events."""
 _WORLD = "total"
 _LEAST_FOR = {"median": 20, "p90": 100}
 _FEWEST_BUREAUS = 3
@@ -71,6 +88,43 @@ def lag_limits(rows: Iterable[Row]) -> Iterator[Limit]:
             source = f"lag {period}"
             yield Limit(place, _LEAST_FOR[str(row["statistic"])], source=source)
             yield Limit(place, _FEWEST_BUREAUS, None, True, source)
+
+
+def measure_limits(figures: Iterable[Figure], structure: Structure) -> Iterator[Limit]:
+    """What measures say of the events of their places, and the other way about."""
+    figures = list(figures)
+    none = frozenset(
+        (one.release, one.id.at) for one in figures if one.id.measure == _MEASURE and one.high == 0
+    )
+    for figure in figures:
+        if figure.id.measure not in MEASURED:
+            continue
+        if figure.low > 0:
+            place = (figure.id._replace(measure=_MEASURE),)
+            yield Limit(place, _FEWEST_BUREAUS, None, True, figure.table)
+        elif figure.is_hidden and _is_none(figure, none, structure):
+            yield Limit((figure.id,), 0, 0, source="no events")
+
+
+def unseen_numbers(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """The numbers of events that measures say something of; they may stand in no table."""
+    for one in figures:
+        if one.id.measure in MEASURED and one.low > 0:
+            yield Figure(one.id._replace(measure=_MEASURE), one.release, "measures", 0, None)
+
+
+def _is_none(figure: Figure, none: frozenset[tuple[str, object]], structure: Structure) -> bool:
+    """No event there, or none in any of the periods that it consists of."""
+    at = dict(figure.id.at)
+    ways = structure.parts.get("time_period", {}).get(at.get("time_period", ""), ())
+    whole: list[tuple[str, ...]] = [(at.get("time_period", ""),), *ways]
+    return any(
+        all(
+            (figure.release, tuple(sorted((at | {"time_period": one}).items()))) in none
+            for one in way
+        )
+        for way in whole
+    )
 
 
 def quality_limits(rows: Iterable[Row], shares: Iterable[str]) -> Iterator[Limit]:

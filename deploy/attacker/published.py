@@ -80,6 +80,9 @@ class Structure:
     totals: Mapping[str, str]
     parts: Mapping[str, Mapping[str, tuple[tuple[str, ...], ...]]] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
+    within: Mapping[str, str] = field(default_factory=dict)
+    """A measure that counts some of what another counts, and that other one: at the same place and
+    cut-off it is no more."""
 
 
 def read_figures(rows: Iterable[Mapping[str, object]], structure: Structure) -> list[Figure]:
@@ -104,6 +107,7 @@ def read_figures(rows: Iterable[Mapping[str, object]], structure: Structure) -> 
         low, high = 0, None
         if value is not None and value != "":
             exact = int(str(value)) * shape.scale
-            low, high = max(0, exact - shape.below), exact + shape.above
+            # what is printed above 0 is none: neither noise nor rounding makes something of nothing
+            low, high = max(min(1, exact), exact - shape.below), exact + shape.above
         figures.append(Figure(FigureId(shape.measure, at, cut_off), release, name, low, high))
     return figures

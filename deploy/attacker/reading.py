@@ -13,7 +13,14 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from deploy.attacker.judge import ChangeId, Secret, Secrets
-from deploy.attacker.limits import coverage_limits, lag_limits, loss_limits, quality_limits
+from deploy.attacker.limits import (
+    coverage_limits,
+    lag_limits,
+    loss_limits,
+    measure_limits,
+    quality_limits,
+    unseen_numbers,
+)
 from deploy.attacker.noise import faulty_noise_rows
 from deploy.attacker.published import Figure, FigureId, Structure, TableShape, read_figures
 
@@ -27,6 +34,8 @@ _LIMITING = {
     "reporting_quality": ("time_period", "indicator"),
 }
 """Tables that hold no counts, and limit them."""
+_WITHIN = {"offences": "events"}
+"""Events that name an offence, among all."""
 _SHARES = ("declared", "keywords", "none")
 _NOTHING_THERE = ("O", "M")
 """Status of what is not reported or not applicable: whoever reads that knows that it is none."""
@@ -73,20 +82,23 @@ def read_publication(statistician: Client, staged: tuple[Client, int] | None = N
             for dimension, found in parts.items()
             if dimension in dimensions
         },
+        within=_WITHIN,
     )
     figures = read_figures(rows, structure)
     limits = [
         *coverage_limits(limiting["coverage"]),
         *lag_limits(limiting["reporting_lag"]),
         *quality_limits(limiting["reporting_quality"], _SHARES),
+        *measure_limits(figures, structure),
     ]
     published = {figure.id for figure in figures}
-    unseen = (
+    unseen = [
         _unseen(row, name)
         for name in ("coverage", "reporting_lag")
         for row in limiting[name]
         if name == "coverage" or row["obs_value"] is not None
-    )
+    ]
+    unseen += unseen_numbers(figures)
     figures += [figure for figure in unseen if figure.id not in published]
     limits += loss_limits(figures, structure, percents)
     structure = replace(structure, limits=tuple(limits))

@@ -28,7 +28,7 @@ from sinks.clickhouse.known import FACT_KEY, HOLDS, KNOWN_FACTS
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Frequency, parse_cut_off
 
-__all__ = ["UNCATEGORISED", "Counter", "Part"]
+__all__ = ["UNCATEGORISED", "Counter", "Offences", "Part"]
 
 UNCATEGORISED = "uncategorised"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,6 +74,20 @@ class Part(NamedTuple):
     """Of the value: what desks may read."""
     restricted: int = 0
     """Of `unread`: what is withheld from somebody, restricted to named bureaus, or TLP:RED."""
+
+
+class Offences(NamedTuple):
+    """Events of one bureau that name an offence."""
+
+    block: str
+    region: str
+    code: str
+    bureau: str
+    events: int
+    keys: int
+    """Sum of the keys of their records."""
+    read: int
+    """Of the events: what desks may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +154,8 @@ class Counter:
         for period, kind, reason, bureau, value in rows:
             yield Part(period, {"kind": kind, "reason": reason}, bureau, value)
 
-    def offences(self, secret: str) -> Iterator[tuple[str, str, str, int, int]]:
-        """Block, region, ICCS code of 2 or 4 digits, events, and the sum of their keys.
+    def offences(self, secret: str) -> Iterator[Offences]:
+        """By ICCS code, of at most 4 digits, and bureau.
 
         A key belongs to a chain of corrections; the secret goes as a parameter, which no log keeps.
         """
@@ -150,12 +164,14 @@ class Counter:
             f"toString(tuple({_CHAIN})))), 1, 1))"
         )
         rows = self._ask(
-            "SELECT block, place, substring(offence, 1, 4) AS code, "
-            f"sum(toInt64(sign) * events), sum(toInt64(sign) * toInt64({key})) "
-            f"FROM ({self._facts()}) WHERE offence != '' GROUP BY block, place, code",
+            "SELECT block, place, substring(offence, 1, 4) AS code, respondent, "
+            f"sum(toInt64(sign) * events), sum(toInt64(sign) * toInt64({key})), "
+            "sumIf(toInt64(sign) * events, restricted = 'none' "
+            "AND has({desk_kinds:Array(String)}, kind)) "
+            f"FROM ({self._facts()}) WHERE offence != '' GROUP BY block, place, code, respondent",
             secret=secret,
         )
-        yield from ((*row[:3], int(row[3]), int(row[4])) for row in rows)
+        yield from (Offences(*row[:4], *map(int, row[4:])) for row in rows)
 
     def lags(self, coarser: Mapping[str, str]) -> Iterator[tuple[str, str, int, int, int, int]]:
         """Quarter, region (empty: world), events, bureaus, median and 90th percentile, seconds.

@@ -18,9 +18,11 @@ from sinks.statistics.cube import Grid, table_of
 from sinks.statistics.dataset import TIME, Dataset
 from sinks.statistics.disclosure import (
     Cell,
+    CellId,
     Dimension,
     Loss,
     Merge,
+    MergedRelease,
     MergeStep,
     Protection,
     PublicTotal,
@@ -33,6 +35,7 @@ from sinks.statistics.disclosure import (
 )
 from sinks.statistics.earlier import Earlier
 from sinks.statistics.event_numbers import EventNumbers
+from sinks.statistics.implied import MEASURED, Implied, Numbers
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Frequency, Period, state_of
 from sinks.statistics.plain import plain_rows
@@ -167,10 +170,13 @@ def make(
         changes = changes_since(client, manifest, earlier, protected.release, merges)
         protected = protect_merging(replace(protected.release, changes=changes), _steps(manifest))
         merges = (*merges, *protected.merges)
+    protected, more = _without_implied(protected, manifest)
+    merges = (*merges, *more)
     status = Status.of(manifest, protected.release.tables, merges)
     rows = suppressed_rows(protected.release, protected.protection, manifest, status)
     numbers = EventNumbers.of(manifest, protected.release, protected.protection)
-    rows |= plain_rows(client, manifest, earlier, secret, merges, numbers, status)
+    implied = Implied.of(protected.release, protected.protection, numbers.blocks)
+    rows |= plain_rows(client, manifest, earlier, secret, merges, numbers, implied, status)
     return Made(
         manifest,
         rows,
@@ -180,6 +186,30 @@ def make(
         losses(protected.release.tables, protected.release.dimensions, protected.protection),
         unused,
     )
+
+
+def _without_implied(
+    protected: MergedRelease, manifest: Manifest
+) -> tuple[MergedRelease, tuple[Merge, ...]]:
+    """Hide, too, what says more of hidden numbers of events than the proofs bear."""
+    datasets, merges = manifest.published_datasets(), list[Merge]()
+    blocks = tuple(Grid.of(manifest).periods("base"))
+    while True:
+        release = protected.release
+        implied = Implied.of(release, protected.protection, blocks)
+        too_much = frozenset[CellId]().union(
+            *(
+                implied.too_much(table, release.dimensions)
+                for table in release.tables
+                if datasets[table.name].source in MEASURED
+            )
+        )
+        shown = too_much - protected.protection.hidden - release.untold
+        if not shown:
+            return protected, tuple(merges)
+        release = replace(release, untold=release.untold | shown)
+        protected = protect_merging(release, _steps(manifest))
+        merges += protected.merges
 
 
 def _public(
@@ -204,15 +234,21 @@ def _public(
 
 
 def _nothing_reported(manifest: Manifest, release: Release) -> tuple[PublicTotal, ...]:
-    """Cells whose rows will say that nobody reported anything: everybody knows that they are 0."""
+    """Zeros that everybody knows: rows that will say that nobody reported anything, and what is
+    measured of events where there is none."""
     status, datasets = Status.of(manifest, release.tables, ()), manifest.published_datasets()
+    numbers = Numbers.of(release, Grid.of(manifest).periods("base"))
     known = {
         table.id_of(cell, release.dimensions)
         for table in release.tables
         for cell in table.cells
         if not cell.value
-        and status.nothing(
-            datasets[table.name].source, dict(zip(table.dimensions, cell.codes, strict=True))
+        and (
+            status.nothing(
+                source := datasets[table.name].source,
+                at := dict(zip(table.dimensions, cell.codes, strict=True)),
+            )
+            or (source in MEASURED and numbers.is_none(at))
         )
     }
     return tuple(PublicTotal((cell,), 0, 0, "nothing reported", 0) for cell in sorted(known))

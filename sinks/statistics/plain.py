@@ -1,6 +1,7 @@
 """Datasets whose figures are no counts of cases, or carry noise.
 
-Whatever they say of a number of events is told only where that number is; so it says nothing new.
+Whatever they say of a number of events is told only where that number is, so it says nothing new;
+offences where the proofs hold with them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from clickhouse_connect.driver.client import Client
 from sinks.statistics.counting import Counter
 from sinks.statistics.cube import STATISTICS, Grid
 from sinks.statistics.dataset import TIME, TOTAL, Dataset
-from sinks.statistics.disclosure import Merge, make_noise_table
+from sinks.statistics.disclosure import Merge
 from sinks.statistics.earlier import Earlier
 from sinks.statistics.event_numbers import EventNumbers
+from sinks.statistics.implied import Implied
 from sinks.statistics.manifest import Manifest
+from sinks.statistics.offences import offence_rows
 from sinks.statistics.periods import Period, state_of
 from sinks.statistics.rows import PublishedRow, Status, published_state
 
@@ -40,6 +43,7 @@ def plain_rows(
     secret: str,
     merges: Iterable[Merge],
     numbers: EventNumbers,
+    implied: Implied,
     status: Status,
 ) -> dict[str, Rows]:
     """Rows of those datasets, for the regions that the merges left."""
@@ -50,7 +54,7 @@ def plain_rows(
     found: dict[str, Rows] = {}
     for name, dataset in manifest.published_datasets().items():
         if dataset.source == "offences":
-            found[name] = _offences(dataset, counter, earlier, secret, coarser)
+            found[name] = offence_rows(dataset, counter, earlier, secret, coarser, implied, status)
         elif dataset.source == "lag":
             found[name] = _lags(dataset, counter, grid, coarser, numbers, status)
         elif dataset.source == "coverage":
@@ -58,54 +62,6 @@ def plain_rows(
         elif dataset.source == "quality":
             found[name] = _quality(dataset, counter, grid, numbers, status)
     return found
-
-
-def _offences(
-    dataset: Dataset,
-    counter: Counter,
-    earlier: Iterable[Earlier],
-    secret: str,
-    coarser: Mapping[str, str],
-) -> Rows:
-    """Closed years; a year that an earlier release told keeps its figures: see the noise's limits.
-
-    Only cells whose records changed would change, which gives those records away.
-    """
-    manifest, grid = counter.manifest, Grid.of(counter.manifest)
-    told: dict[str, list[PublishedRow]] = {}
-    for before in earlier:
-        by_year: dict[str, list[PublishedRow]] = {}
-        for row in before.noise.get(dataset.name, ()):
-            by_year.setdefault(row.codes[0], []).append(row)
-        for code, rows in by_year.items():
-            told.setdefault(code, rows)
-    years = [year for year in grid.periods("year") if year.end <= manifest.newest.date()]
-    if all(year.code in told for year in years):
-        return tuple(row for year in years for row in told[year.code])
-    table = make_noise_table(manifest.noise.most, manifest.noise.variance, manifest.noise.seed)
-    sums: dict[tuple[str, str, str], list[int]] = {}
-    regions = tuple(dict.fromkeys(coarser.get(region, region) for region in manifest.codes.regions))
-    for year in years:
-        for region in (*regions, TOTAL):
-            for code in (*manifest.codes.offences, TOTAL):
-                sums[year.code, region, code] = [0, 0]
-    for block, region, code, events, key in counter.offences(secret):
-        if code[:2] not in manifest.codes.offences:
-            continue
-        year_code = Period.parse(block).within("year").code
-        for place in (coarser.get(region, region), TOTAL):
-            for one in dict.fromkeys((code, code[:2], TOTAL)):
-                cell = sums.get((year_code, place, one))
-                if cell is not None:
-                    cell[0] += events
-                    cell[1] += key
-    states = {year.code: published_state(state_of(year, manifest.blocks)) for year in years}
-    fresh = [
-        PublishedRow(codes, table.perturb(events, key), dataset.unit, "A", "F", states[codes[0]])
-        for codes, (events, key) in sums.items()
-        if codes[0] not in told
-    ]
-    return tuple(sorted([*fresh, *(row for y in years for row in told.get(y.code, ()))]))
 
 
 def _lags(

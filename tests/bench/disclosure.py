@@ -23,6 +23,7 @@ from schemas.reference import Reference
 from sinks.statistics.disclosure import Protection, Release, System, check_proofs, losses, protect
 from sinks.statistics.disclosure.rules import why_sensitive
 from sinks.statistics.event_numbers import EventNumbers
+from sinks.statistics.implied import Implied
 from sinks.statistics.making import counted, dimensions_of
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Frequency, Period
@@ -63,7 +64,8 @@ def _measured(bench: str, millions: int) -> Outcome:
         protecting = clock.lap()
         numbers = EventNumbers.of(manifest, release, protection)
         status = Status.of(manifest, tables, ())
-        plain_rows(client, manifest, (), "secret", (), numbers, status)
+        implied = Implied.of(release, protection, numbers.blocks)
+        plain_rows(client, manifest, (), "secret", (), numbers, implied, status)
         counting += clock.lap()
     structure = structure_of(release.tables, dimensions)
     rows = published(release.tables, dimensions, protection.hidden)

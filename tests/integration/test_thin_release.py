@@ -106,6 +106,26 @@ def test_bureaus_that_reported_of_hidden_events_would_give_them_away(world: Rele
     assert leaks_with(world, "coverage", secret_numbers(world))
 
 
+def test_offences_that_are_most_of_hidden_events_would_give_them_away(world: ReleaseWorld) -> None:
+    hidden = {
+        (("region", region), ("time_period", year)): int(str(value))
+        for year, region, value in world.publisher.query(
+            "SELECT codes[1], codes[2], value FROM audit.cells WHERE release = 1 AND is_hidden "
+            "AND dataset = 'events_by_kind' AND codes[3] = 'total' AND length(codes[1]) = 4"
+        ).result_rows
+    }
+    seen, secrets = read_publication(world.statistician), read_secrets(world.publisher, 1)
+    figures = [
+        replace(figure, low=hidden[figure.id.at], high=hidden[figure.id.at] + 10)
+        if figure.id.measure == "offences" and figure.id.at in hidden
+        else figure
+        for figure in seen.figures
+        if figure.id.measure != "offences" or len(figure.id.at) == 2
+    ]
+    assert hidden
+    assert "narrow" in {leak.kind for leak in judge(figures, seen.structure, secrets)}
+
+
 def test_a_lag_that_is_shown_of_hidden_events_would_give_them_away(world: ReleaseWorld) -> None:
     hidden = secret_numbers(world)
     assert asked(world, "SELECT 1 FROM pub.reporting_lag WHERE obs_value IS NOT NULL LIMIT 1")

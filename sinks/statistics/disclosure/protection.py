@@ -38,6 +38,8 @@ class Release:
     vintages: tuple[Vintage, ...] = ()
     changes: tuple[Change, ...] = ()
     public: tuple[PublicTotal, ...] = ()
+    untold: frozenset[CellId] = frozenset()
+    """Cells that may not be shown for what they say of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ class _Protecting:
             reasons = why_sensitive(cell_id, cell, is_count, release.rules)
             if cell_id in changed:
                 reasons |= {Reason.CHANGE}
+            if cell_id in release.untold:
+                reasons |= {Reason.IMPLIED}
             if cell_id in earlier:
                 reasons |= {Reason.EARLIER}
             if reasons:

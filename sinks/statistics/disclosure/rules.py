@@ -25,6 +25,8 @@ class Reason(Enum):
     CHANGE = "change"
     EARLIER = "earlier"
     """An earlier release hid it as sensitive, with the same cut-off."""
+    IMPLIED = "implied"
+    """Shown, it would say of another, hidden figure what may not be known."""
 
 
 @dataclass(frozen=True, slots=True)
