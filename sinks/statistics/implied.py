@@ -11,7 +11,8 @@ such a table are taken to be the true ones, the narrowest interval that there is
 it by them can't by their noise, of whichever code.
 
 These do no harm. At least one event (of a place whose persons or amount are sensitive, hidden, and
-known to be above 0): a lower bound of 1 is allowed of every figure. No event, so no person and no
+known to be above 0): a lower bound of 1 is allowed of every figure, and no proof goes below it
+(:meth:`Numbers.at_least_one`). No event, so no person and no
 amount: such zeros are public from the start (`making`), nothing is hidden behind them. Of a number
 above 0 nothing follows upwards: an event may have any number of persons and no offence, and of any
 kind it may have measures, so that no kind's number follows. Operations, searches, withdrawals: they
@@ -81,6 +82,15 @@ class Numbers:
         ]
         found = [one for one in within if one is not None]
         return found if len(found) == len(within) else []
+
+    def at_least_one(self, measured: Table) -> dict[CellId, int]:
+        """The numbers where something is measured that is above 0, which everybody may know."""
+        places = (
+            _place(dict(zip(measured.dimensions, cell.codes, strict=True)))
+            for cell in measured.cells
+            if cell.value
+        )
+        return {self.cells[place][0]: 1 for place in places if place in self.cells}
 
     def is_none(self, at: Mapping[str, str]) -> bool:
         """There is no event at that place."""

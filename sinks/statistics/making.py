@@ -161,7 +161,7 @@ def make(
     )
     release, small = _merge_small_regions(release)
     known = (*release.public, *_nothing_reported(manifest, release))
-    release = replace(release, public=known)
+    release = replace(release, public=known, least=_at_least_one(manifest, release))
     changes = changes_since(client, manifest, earlier, release, small)
     protected = protect_merging(replace(release, changes=changes), _steps(manifest))
     merges = (*small, *protected.merges)
@@ -186,6 +186,18 @@ def make(
         losses(protected.release.tables, protected.release.dimensions, protected.protection),
         unused,
     )
+
+
+def _at_least_one(manifest: Manifest, release: Release) -> dict[CellId, int]:
+    """Numbers of events of which something is measured, whether that is shown or not."""
+    numbers = Numbers.of(release, Grid.of(manifest).periods("base"))
+    datasets = manifest.published_datasets()
+    return {
+        cell_id: least
+        for table in release.tables
+        if datasets[table.name].source in MEASURED
+        for cell_id, least in numbers.at_least_one(table).items()
+    }
 
 
 def _without_implied(

@@ -40,6 +40,8 @@ class Release:
     public: tuple[PublicTotal, ...] = ()
     untold: frozenset[CellId] = frozenset()
     """Cells that may not be shown for what they say of others."""
+    least: Mapping[CellId, int] = field(default_factory=dict)
+    """What other tables say of cells of these, hidden or not: so much at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def protect(release: Release, price: Callable[[int], float] = default_price) -> 
     """Decide what to hide; a function of its arguments alone."""
     found = []
     for part in _unlinked(release):
-        system = System(part.tables, part.dimensions, part.vintages, part.public)
+        system = System(part.tables, part.dimensions, part.vintages, part.public, part.least)
         found.append(_Protecting(part, system, price).run())
     return Protection(
         primary={cell: why for one in found for cell, why in one.primary.items()},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from sinks.statistics.disclosure.tables import (
     Cell,
@@ -48,7 +49,8 @@ class Standing(Enum):
 class System:
     """Cells by number, their true values, and the equations between them.
 
-    `known_parts` gives, for each bureau and for desks, the part of each cell that they know.
+    `least` is what everybody knows of cells, hidden or not. `known_parts` gives, for each bureau
+    and for desks, the part of each cell that they know.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class System:
         dimensions: Mapping[str, Dimension],
         vintages: Iterable[Vintage] = (),
         public: Iterable[PublicTotal] = (),
+        least: Mapping[CellId, int] = MappingProxyType({}),
     ) -> None:
         self.ids: list[CellId] = []
         self.index: dict[CellId, int] = {}
@@ -76,7 +79,8 @@ class System:
 
         self.cells = dict(sorted(cells_by_id(tables, dimensions).items()))
         for cell_id, (cell, _) in self.cells.items():
-            self._add_cell(cell_id, cell)
+            number = self._add_cell(cell_id, cell)
+            self.low[number] = max(self.low[number], least.get(cell_id, 0))
         public = tuple(public)
         values = {cell_id: cell.value for cell_id, (cell, _) in self.cells.items()}
         for total in public:

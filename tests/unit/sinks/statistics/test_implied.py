@@ -92,6 +92,19 @@ def test_persons_of_three_bureaus_are_hidden_where_the_events_bear_no_three() ->
     assert leaks(without) == []
 
 
+def test_no_proof_has_no_event_where_persons_are_measured() -> None:
+    """Of the events of Africa, 1 of 1 bureau, only the number of persons says that there is one."""
+    line = table("events_by_kind", "events", NUMBERS | {"africa": 2, "mena": 1})
+    persons = table("persons", "persons_arrested", {"africa": 1, "mena": 3})
+    release = Release(DIMENSIONS, (line, persons))
+    numbers = Numbers.of(release, BLOCKS)
+    least = numbers.at_least_one(persons)
+    assert {dict(one.at).get("region") for one in least} == {"africa", "mena", None}
+    done = protect(replace(release, least=least))
+    assert not done.unprotected
+    assert all(proof.table.get(one, 1) >= 1 for proof in done.proofs for one in least)
+
+
 def test_a_quarter_without_events_is_one_whose_months_have_none() -> None:
     months = ("2025-01", "2025-02", "2025-03")
     cells = tuple(Cell((month, "mena"), 0) for month in months)
