@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.arrow import arrow
+from tests.bench.dashboards import dashboards
 from tests.bench.disclosure import disclosure, releases
 from tests.bench.latency import latency, restart
 from tests.bench.loader import loader
@@ -36,6 +37,7 @@ BENCHES: dict[str, Callable[[], Outcome]] = {
     "releases": releases,
 }
 OF_FACTS: dict[str, Callable[..., Outcome]] = {
+    "dashboards": dashboards,
     "rollups": rollups,
     "rollup-inserts": rollup_inserts,
     "arrow": arrow,
