@@ -135,6 +135,31 @@ def test_what_was_read_stays_beside_a_secret() -> None:
     assert told.endswith("AS /* ' */ password FROM raw.t WHERE held = '[HIDDEN]'")
 
 
+@pytest.mark.parametrize("piece", ["://", "x-", "x", "a://b:", "@", " "])
+@pytest.mark.parametrize("end", ["'", ""], ids=["closed", "unclosed"])
+def test_a_statement_of_a_megabyte_is_told_whatever_it_repeats(piece: str, end: str) -> None:
+    # By expressions that take time by the square this would not end before the test's time-out.
+    statement = f"SELECT '{piece * (1_000_000 // len(piece))}{end}"
+    hidden = "://" in piece and not end
+    assert masked(statement) == ("SELECT [HIDDEN]" if hidden else statement)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://u:hunter2@h/",
+        "a b http://u:hunter2@h c",
+        "http://x/y z://u:hunter2@h",
+        "http://:/@ z://:hunter2:@",
+        "?X-Amz-Signature=hunter2",
+        "SharedAccessSignature=hunter2",
+        "?sig=hunter2",
+    ],
+)
+def test_a_string_with_a_login_or_a_signature_is_left_out_alone(text: str) -> None:
+    assert masked(f"SELECT 'told', '{text}'") == "SELECT 'told', '[HIDDEN]'"
+
+
 def test_comments_are_left_out_and_nothing_else() -> None:
     assert without_comments("/* a */ SELECT  'b /* c */', -- d\n e/* */FROM t /* f */") == (
         "SELECT 'b /* c */', e FROM t"
