@@ -189,11 +189,7 @@ def _times(dataset: Dataset, grid: Grid) -> dict[str, tuple[tuple[str], ...]]:
     """Block and the published periods that it lies in."""
     published = list(dict.fromkeys(_levels(dataset, grid)))
     return {
-        block.code: tuple(
-            (period.code,)
-            for period in published
-            if period.first_day <= block.first_day and block.end <= period.end
-        )
+        block.code: tuple((period.code,) for period in published if period.holds(block))
         for block in grid.blocks
     }
 

@@ -51,7 +51,7 @@ class EventNumbers:
         """It is published, or adds up from what is."""
         if (period.code, region) in self.shown:
             return True
-        within = [block for block in self.blocks if _holds(period, block) and block != period]
+        within = [block for block in self.blocks if period.holds(block) and block != period]
         return bool(within) and all((block.code, region) in self.shown for block in within)
 
     def reporting(self, block: Period, region: str) -> int | None:
@@ -65,7 +65,3 @@ class EventNumbers:
         if not all(place in self.shown for place in places):
             return None
         return len(self.shown[block.code, region].contributions)
-
-
-def _holds(period: Period, block: Period) -> bool:
-    return period.first_day <= block.first_day and block.end <= period.end

@@ -78,7 +78,7 @@ class Numbers:
         within = [
             self.cells.get(_place({**at, TIME: block.code}))
             for block in self.blocks
-            if period.first_day <= block.first_day and block.end <= period.end
+            if period.holds(block)
         ]
         found = [one for one in within if one is not None]
         return found if len(found) == len(within) else []

@@ -85,6 +85,10 @@ class Period:
         """The first day after it."""
         return _months_later(self.first_day, self.months)
 
+    def holds(self, other: Period) -> bool:
+        """Whether all of another one, which may be itself, lies in it."""
+        return self.first_day <= other.first_day and other.end <= self.end
+
     def after(self) -> Period:
         """The next one of the same length."""
         return Period(self.end.year, self.end.month, self.months)
@@ -145,13 +149,7 @@ def parse_cut_off(text: str) -> datetime:
 
 def state_of(period: Period, cut_offs: Mapping[Period, str]) -> str:
     """The cut-offs of the blocks that a period is made of, in their order."""
-    return joined_states(
-        [
-            cut_offs[block]
-            for block in sorted(cut_offs)
-            if period.first_day <= block.first_day and block.end <= period.end
-        ]
-    )
+    return joined_states([cut_offs[block] for block in sorted(cut_offs) if period.holds(block)])
 
 
 def _midnight(day: date) -> datetime:

@@ -182,7 +182,7 @@ def _is_within(block: str, period: str) -> bool:
         inner, outer = Period.parse(block), Period.parse(period)
     except ValueError:  # an operation
         return False
-    return outer.first_day <= inner.first_day and inner.end <= outer.end
+    return outer.holds(inner)
 
 
 def _until(wanted: Wanted) -> datetime:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sinks.statistics.dataset import TIME, TOTAL, Dataset
 from sinks.statistics.disclosure import Cell, Merge, Protection, Release, Table, rounded
 from sinks.statistics.manifest import Manifest
-from sinks.statistics.periods import Period, parse_cut_off, revisions, stage_of
+from sinks.statistics.periods import parse_cut_off, revisions, stage_of
 
 __all__ = ["PublishedRow", "Status", "published_state", "suppressed_rows"]
 
@@ -87,7 +87,7 @@ class Status:
             provisional=frozenset(
                 period.code
                 for period in periods
-                if not all(ok for block, ok in final.items() if _holds(period, block))
+                if not all(ok for block, ok in final.items() if period.holds(block))
             ),
             unreported=frozenset(
                 (cell.codes[0], cell.codes[1])
@@ -184,7 +184,3 @@ def _moves(manifest: Manifest) -> list[tuple[date, str]]:
         for (_, left), (day, joined) in zip(sorted(found), sorted(found)[1:], strict=False):
             moves += [(date.fromisoformat(day), left), (date.fromisoformat(day), joined)]
     return moves
-
-
-def _holds(period: Period, block: Period) -> bool:
-    return period.first_day <= block.first_day and block.end <= period.end
