@@ -10,8 +10,8 @@ __all__ = ["FACT_KEY", "HOLDS", "KNOWN_FACTS"]
 
 FACT_KEY = "bureau, event_id, source_topic, source_partition, source_offset"
 """The columns that tell one copy of an event from the others."""
-HOLDS = "(since, ifNull(toString(recall_event_id), ''), kind, reason)"
-"""Of a fact's rows in raw.struck the one with the least of this holds."""
+HOLDS = "(toUnixTimestamp64Milli(since), ifNull(toString(recall_event_id), ''), kind, reason)"
+"""Of a fact's rows in raw.struck the one with the least of this holds: its `Strike.order`."""
 _MOVED = (
     f"SELECT {FACT_KEY}, min(recorded_at) AS struck_since FROM raw.struck GROUP BY {FACT_KEY} "
     "HAVING min(recorded_at) < max(recorded_at)"

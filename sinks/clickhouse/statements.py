@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sinks.clickhouse.known import FACT_KEY
+from sinks.clickhouse.known import FACT_KEY, HOLDS
 from sinks.clickhouse.strikes import Strike
 
 __all__ = [
@@ -274,8 +274,7 @@ def candidate_facts_sql(ids: Iterable[str]) -> str:
 def struck_sql(ids: Iterable[str]) -> str:
     """Which facts of these events are struck already, with what holds of each."""
     return (
-        f"SELECT {_FACT_KEY_TEXT}, min((toUnixTimestamp64Milli(since), "
-        "ifNull(toString(recall_event_id), ''), kind, reason)) "
+        f"SELECT {_FACT_KEY_TEXT}, min({HOLDS}) "
         f"FROM raw.struck WHERE event_id IN ({_uuids(ids)}) GROUP BY {FACT_KEY}"
     )
 
