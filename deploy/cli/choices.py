@@ -14,6 +14,7 @@ __all__ = [
     "categories",
     "desk_region",
     "kinds",
+    "language",
     "publisher",
     "publishers",
     "source_region",
@@ -49,6 +50,15 @@ def kinds(values: list[str] | None) -> list[str] | None:
 
     known = [kind for kind in Reference.load().kinds if kind not in READERLESS_KINDS]
     return _of(values, known) if values else values
+
+
+def language(value: str | None) -> str | None:
+    """A language in which labels are."""
+    from schemas.reference import LANGUAGES
+
+    if value is not None and value not in LANGUAGES:
+        raise typer.BadParameter(f"--lang is one of {', '.join(LANGUAGES)}")
+    return value
 
 
 def urgencies(values: list[str] | None) -> list[str] | None:

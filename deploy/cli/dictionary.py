@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.cli import choices
 from deploy.cli.printing import print_json, print_table, print_text
 from deploy.cli.session import session_of
 
@@ -58,17 +59,17 @@ def dictionary(
 def quality(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="Its name, as events_by_kind.")],
-    lang: Annotated[str, typer.Option(help="Of title and description: en, fr, es or ar.")] = "en",
+    lang: Annotated[
+        str,
+        typer.Option(help="Of title and description: en, fr, es or ar.", callback=choices.language),
+    ] = "en",
 ) -> None:
     """Print a dataset's quality sheet (the ESMS headings) as Markdown; its figures are generated.
 
     Example: [bold]liaison quality events_by_kind > events_by_kind.md[/]
     """
     from deploy.releases.quality import quality_sheet
-    from schemas.reference import LANGUAGES
 
-    if lang not in LANGUAGES:
-        raise typer.BadParameter(f"--lang is one of {', '.join(LANGUAGES)}")
     client = session_of(context).connections.clickhouse_as("statistician").client()
     try:
         print_text(quality_sheet(client, dataset, lang))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli import choices
 from deploy.cli.answers import streamed
 from deploy.cli.printing import note, print_bytes
 from deploy.cli.session import session_of
@@ -37,13 +38,6 @@ class _Format(StrEnum):
         return self in (_Format.SDMX_CSV, _Format.SDMX_ML)
 
 
-class _Language(StrEnum):
-    EN = "en"
-    FR = "fr"
-    ES = "es"
-    AR = "ar"
-
-
 def export(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="Its name, as events_by_kind.")],
@@ -52,8 +46,12 @@ def export(
     ] = _Format.CSV,
     release: Annotated[int | None, typer.Option(help="Its number; the one that stands.")] = None,
     lang: Annotated[
-        _Language | None,
-        typer.Option(help="csv and parquet: a column of labels beside each column of codes."),
+        str | None,
+        typer.Option(
+            help="csv and parquet: a column of labels beside each column of codes, in en, fr, es "
+            "or ar.",
+            callback=choices.language,
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The file to write, whole or not at all; stdout.")
@@ -95,7 +93,7 @@ def export(
 
 
 def _refuse_unfit(
-    as_format: _Format, lang: _Language | None, out: Path | None, structure: Path | None
+    as_format: _Format, lang: str | None, out: Path | None, structure: Path | None
 ) -> None:
     if as_format.is_sdmx and lang is not None:
         raise typer.BadParameter(
@@ -112,7 +110,7 @@ def _refuse_unfit(
 
 
 def _plain(
-    client: Client, published: Published, as_format: _Format, lang: _Language | None
+    client: Client, published: Published, as_format: _Format, lang: str | None
 ) -> Iterable[bytes]:
     from deploy.exports import CSV_SETTINGS, plain_sql
 

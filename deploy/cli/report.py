@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli import choices
 from deploy.cli.printing import print_text
 from deploy.cli.session import Session, session_of
 
@@ -18,7 +19,7 @@ __all__ = ["report", "write_report"]
 def report(
     context: typer.Context,
     release: Annotated[int | None, typer.Argument(help="Its number; the newest.")] = None,
-    lang: Annotated[str, typer.Option(help="en, fr, es or ar.")] = "en",
+    lang: Annotated[str, typer.Option(help="en, fr, es or ar.", callback=choices.language)] = "en",
     out: Annotated[
         Path | None, typer.Option(help="The page; liaison-release-N.LANG.html unless given.")
     ] = None,
@@ -36,10 +37,7 @@ def report(
     Example: [bold]liaison report 3 --lang ar --out report.html --figures figures[/]
     """
     from deploy.report.drawing import add_fonts
-    from schemas.reference import LANGUAGES
 
-    if lang not in LANGUAGES:
-        raise typer.BadParameter(f"--lang is one of {', '.join(LANGUAGES)}")
     if fonts is not None:
         add_fonts(fonts)
     for path in write_report(session_of(context), release, lang, out=out, figures=figures):
