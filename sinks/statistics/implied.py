@@ -85,11 +85,7 @@ class Numbers:
 
     def at_least_one(self, measured: Table) -> dict[CellId, int]:
         """The numbers where something is measured that is above 0, which everybody may know."""
-        places = (
-            _place(dict(zip(measured.dimensions, cell.codes, strict=True)))
-            for cell in measured.cells
-            if cell.value
-        )
+        places = (_place(measured.place(cell)) for cell in measured.cells if cell.value)
         return {self.cells[place][0]: 1 for place in places if place in self.cells}
 
     def is_none(self, at: Mapping[str, str]) -> bool:
@@ -129,7 +125,7 @@ class Implied:
         found = set()
         for cell in table.cells:
             if rounded(cell.value, table.rounding)[0]:
-                at = dict(zip(table.dimensions, cell.codes, strict=True))
+                at = table.place(cell)
                 least = three_bureaus_least(cell, (one for _, one in self.numbers.at(at)))
                 if not self.bears(at, least):
                     found.add(table.id_of(cell, dimensions))

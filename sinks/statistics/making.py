@@ -170,12 +170,11 @@ def make(
         changes = changes_since(client, manifest, earlier, protected.release, merges)
         protected = protect_merging(replace(protected.release, changes=changes), _steps(manifest))
         merges = (*merges, *protected.merges)
-    protected, more = _without_implied(protected, manifest)
+    protected, implied, more = _without_implied(protected, manifest)
     merges = (*merges, *more)
     status = Status.of(manifest, protected.release.tables, merges)
     rows = suppressed_rows(protected.release, protected.protection, manifest, status)
     numbers = EventNumbers.of(manifest, protected.release, protected.protection)
-    implied = Implied.of(protected.release, protected.protection, numbers.blocks)
     rows |= plain_rows(client, manifest, earlier, secret, merges, numbers, implied, status)
     return Made(
         manifest,
@@ -202,8 +201,11 @@ def _at_least_one(manifest: Manifest, release: Release) -> dict[CellId, int]:
 
 def _without_implied(
     protected: MergedRelease, manifest: Manifest
-) -> tuple[MergedRelease, tuple[Merge, ...]]:
-    """Hide, too, what says more of hidden numbers of events than the proofs bear."""
+) -> tuple[MergedRelease, Implied, tuple[Merge, ...]]:
+    """Hide, too, what says more of hidden numbers of events than the proofs bear.
+
+    With it comes what offences are judged by.
+    """
     datasets, merges = manifest.published_datasets(), list[Merge]()
     blocks = tuple(Grid.of(manifest).periods("base"))
     while True:
@@ -218,7 +220,7 @@ def _without_implied(
         )
         shown = too_much - protected.protection.hidden - release.untold
         if not shown:
-            return protected, tuple(merges)
+            return protected, implied, tuple(merges)
         release = replace(release, untold=release.untold | shown)
         protected = protect_merging(release, _steps(manifest))
         merges += protected.merges
@@ -258,7 +260,7 @@ def _nothing_reported(manifest: Manifest, release: Release) -> tuple[PublicTotal
         and (
             status.nothing(
                 source := datasets[table.name].source,
-                at := dict(zip(table.dimensions, cell.codes, strict=True)),
+                at := table.place(cell),
             )
             or (source in MEASURED and numbers.is_none(at))
         )

@@ -97,6 +97,10 @@ class Table:
     rounding: int = 1
     """What is shown is a multiple of this."""
 
+    def place(self, cell: Cell) -> dict[str, str]:
+        """The cell's code in each dimension."""
+        return dict(zip(self.dimensions, cell.codes, strict=True))
+
     def id_of(self, cell: Cell, dimensions: Mapping[str, Dimension]) -> CellId:
         """The cell's identity."""
         at = tuple(
