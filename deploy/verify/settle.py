@@ -117,7 +117,7 @@ def _committed(
     def positions() -> Mapping[Partition, int]:
         consumer = Consumer(kafka.consumer_config(group))
         try:
-            found = consumer.committed([TopicPartition(*p) for p in partitions], timeout=30)
+            found = consumer.committed([TopicPartition(*p) for p in partitions], timeout=_TIMEOUT_S)
         finally:
             consumer.close()
         return {Partition(str(at.topic), at.partition): max(0, at.offset) for at in found}

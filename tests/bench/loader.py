@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import re
 import tempfile
 import threading
 import time
@@ -19,6 +17,7 @@ from schemas.topics import FACT_BLOCKS
 from sinks.clickhouse import Loader, migrate
 from sinks.clickhouse.checks import fact_columns
 from sinks.clickhouse.statements import BlockPosition, insert_block_sql
+from tests.bench.engine_statements import run_in_engine
 from tests.bench.measure import Outcome, by_turns
 from tests.bench.stack import BenchStack, open_stack
 from tests.integration.clickhouse_process import ClickHouseProcess
@@ -29,6 +28,9 @@ __all__ = ["loader"]
 _BLOCKS = 10
 _ROWS = 20_000
 _BUREAUS = ("FR", "DE", "BR", "JP", "KE", "EG", "IN", "US")
+_PLACE = BlockPosition("bench", 0, 1_000_000)
+"""Above every mark."""
+_INPUT = re.compile(r"FROM input\(('(?:[^'\\]|\\.)*')\)")
 _KINDS = ("notice", "arrest", "seizure", "report")
 
 
@@ -36,7 +38,7 @@ def loader() -> Outcome:
     """Rows a second into raw.facts and every rollup behind it."""
     number = count()
     with open_stack() as stack, tempfile.TemporaryDirectory(prefix="liaison-engine-") as store:
-        _prepare(Path(store))
+        statement = _prepare(Path(store))
         blocks: list[bytes] = []
 
         def contender() -> float:
@@ -44,7 +46,7 @@ def loader() -> Outcome:
             return _through_the_loader(stack, blocks)
 
         def baseline() -> float:
-            return _in_the_engine(Path(store), blocks)
+            return _in_the_engine(Path(store), statement, blocks)
 
         rate, plain = by_turns(contender, baseline)
     return Outcome(
@@ -101,8 +103,8 @@ def _is_marked(client: Client, stack: BenchStack) -> bool:
     return int(mark) == high - 1
 
 
-def _prepare(folder: Path) -> None:
-    """A store with the same tables and views, and the statement that fills them from a file."""
+def _prepare(folder: Path) -> str:
+    """A store with the same tables and views, and the statement that fills them."""
     service = ClickHouseProcess(folder).start()
     try:
         client = service.connection.client()
@@ -111,19 +113,17 @@ def _prepare(folder: Path) -> None:
         client.close()
     finally:
         service.stop()
-    statement = insert_block_sql(BlockPosition("bench", 0, 4242), columns)
-    (folder / "insert.sql").write_text(statement)
+    return insert_block_sql(_PLACE, columns).removesuffix("FORMAT Avro")
 
 
-def _in_the_engine(folder: Path, blocks: list[bytes]) -> float:
-    paths = []
+def _in_the_engine(folder: Path, statement: str, blocks: list[bytes]) -> float:
+    """Each from a file, and under a token of its own."""
+    found = _INPUT.search(statement)
+    assert found is not None
+    statements = []
     for number, block in enumerate(blocks):
         path = folder / f"{number}.avro"
         path.write_bytes(block)
-        paths.append(str(path))
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.engine_inserts", str(folder), *paths],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    answer = json.loads(done.stdout)
-    return float(len(blocks) * _ROWS / answer["seconds"])
+        run = statement.replace(found[0], f"FROM file('{path}', 'Avro', {found[1]})")
+        statements.append(run.replace(f"'{_PLACE.token}'", f"'{uuid.uuid4().hex}'"))
+    return len(blocks) * _ROWS / sum(ran.seconds for ran in run_in_engine(folder, statements))
