@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("--facts", type=int, help=f"how many; {', '.join(OF_FACTS)} take it")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     given = parser.parse_args()
+    if given.facts is not None and given.facts < 1:
+        parser.error("--facts is at least 1")
     outcomes = []
     sized = {} if given.facts is None else {"facts": given.facts}
     for name in given.names or known:

@@ -8,11 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
-from confluent_kafka import Consumer, TopicPartition
 
-from schemas.topics import SOURCE_PARTITIONS, SOURCE_REGIONS, source_topic
-from stream_apps.router.worker import router_group
 from tests.bench.measure import Outcome
+from tests.bench.positions import router_positions
 from tests.bench.stack import BenchStack, open_stack
 from tests.bench.traffic import produce, simulated
 from tests.worker_processes import WorkerProcess
@@ -58,27 +56,14 @@ def _routers(stack: BenchStack, count: int) -> Iterator[list[psutil.Process]]:
 
 def _drained(stack: BenchStack, processes: list[psutil.Process]) -> tuple[float, float]:
     """From the first commit of a start to the last: events a second, CPU seconds a million."""
-    places = [
-        TopicPartition(source_topic(region, "message"), number)
-        for region in SOURCE_REGIONS
-        for number in range(SOURCE_PARTITIONS)
-    ]
-    consumer = Consumer(stack.at.kafka.consumer_config(router_group("message")))
-    try:
-        end = sum(consumer.get_watermark_offsets(place, timeout=30)[1] for place in places)
-
-        def committed() -> int:
-            return sum(max(0, place.offset) for place in consumer.committed(places, timeout=30))
-
-        first = committed()
-        while (begin := committed()) == first:
+    with router_positions(stack.at.kafka, "message") as positions:
+        end, first = positions.ends(), positions.committed()
+        while (begin := positions.committed()) == first:
             time.sleep(0.01)
         began, cpu = time.monotonic(), _cpu_s(processes)
-        while committed() < end:
+        while positions.committed() < end:
             time.sleep(0.02)
         seconds, cpu = time.monotonic() - began, _cpu_s(processes) - cpu
-    finally:
-        consumer.close()
     return (end - begin) / seconds, cpu / (end - begin) * 1_000_000
 
 
