@@ -94,6 +94,8 @@ class Role:
     read_only: bool = False
     max_result_rows: int | None = None
     max_execution_s: int | None = None
+    max_threads: int | None = None
+    """Of one statement."""
     queries_per_hour: int | None = None
 
     @property
@@ -131,6 +133,7 @@ class Role:
             "max_memory_usage": self.max_memory_bytes,
             "max_result_rows": self.max_result_rows,
             "max_execution_time": self.max_execution_s,
+            "max_threads": self.max_threads,
         }
         return {name: limit for name, limit in limits.items() if limit is not None}
 
@@ -176,6 +179,9 @@ ROLES: dict[str, Role] = {
             read_only=True,
             max_result_rows=2_000_000,
             max_execution_s=60,
+            # Published tables are small and read by many at once: a second thread costs more than
+            # it brings.
+            max_threads=1,
             queries_per_hour=20_000,
         ),
         Role(

@@ -89,6 +89,32 @@ class TestAccounts:
         assert post(guarded, b"EXISTS DATABASE x").text == "0\n"
         client.close()
 
+    def test_what_one_may_ask_is_refused_to_another_however_often_it_was_answered(
+        self, guarded: ClickHouseProcess
+    ) -> None:
+        url = f"http://127.0.0.1:{guarded.port}/"
+        for refused in (
+            "SELECT count() FROM system.processes",
+            "SELECT count() FROM processes",  # it depends on the database, too
+        ):
+            answers = [
+                httpx.post(url, params={"database": database}, content=refused, auth=account)
+                for account, database in (
+                    (("operator", PASSWORDS["operator"]), "system"),
+                    (("operator", PASSWORDS["operator"]), "system"),
+                    (("statistician", PASSWORDS["statistician"]), "system"),
+                    (("statistician", PASSWORDS["statistician"]), "main"),
+                )
+            ]
+            assert [answer.is_success for answer in answers] == [True, True, False, False]
+
+    def test_show_grants_is_answered_to_each_for_itself(self, guarded: ClickHouseProcess) -> None:
+        for _ in range(2):
+            for user, password in PASSWORDS.items():
+                url = f"http://127.0.0.1:{guarded.port}/"
+                answer = httpx.post(url, content="SHOW GRANTS", auth=(user, password))
+                assert answer.text == f"GRANT liaison_{user} TO {user}\n"
+
 
 class TestReaders:
     """The read-only account never holds up those who write."""

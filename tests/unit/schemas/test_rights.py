@@ -102,6 +102,7 @@ def test_limits_become_a_profile_and_a_quota() -> None:
         "CREATE SETTINGS PROFILE OR REPLACE liaison_statistician SETTINGS "
         "max_memory_usage = 2147483648 MIN 1 MAX 2147483648, "
         "max_result_rows = 2000000 MIN 1 MAX 2000000, max_execution_time = 60 MIN 1 MAX 60, "
+        "max_threads = 1 MIN 1 MAX 1, "
         "max_memory_usage_for_user CONST, max_untracked_memory CONST, "
         "memory_overcommit_ratio_denominator CONST, "
         "memory_overcommit_ratio_denominator_for_user CONST, memory_profiler_step CONST, "
