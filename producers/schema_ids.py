@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import structlog
@@ -19,6 +17,7 @@ import structlog
 from schemas.catalogue import Catalogue
 from schemas.connections import RegistryConnection
 from schemas.errors import ConfigurationError, RetryableError
+from schemas.files import replace_file
 from schemas.registry import SchemaIds, fetch_schema_ids
 
 __all__ = ["outbox_schema_ids"]
@@ -76,13 +75,7 @@ def _read(file: Path, named: dict[str, str], catalogue: Catalogue) -> SchemaIds 
 def _write(file: Path, content: dict[str, object]) -> None:
     """All or nothing, also for another command that reads or writes it now."""
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=file.parent, prefix=f".{_FILE}.", delete=False
-        ) as new:
-            json.dump(content, new, indent=1)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(new.name, file)
+        replace_file(file, json.dumps(content, indent=1).encode(), mode=0o600)
     except OSError as error:
         raise ConfigurationError(
             f"the schema ids can't be kept in {file} ({error.strerror}): give the outbox a folder "

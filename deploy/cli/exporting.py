@@ -12,6 +12,7 @@ import typer
 
 from deploy.cli import choices
 from deploy.cli.answers import streamed
+from deploy.cli.output_files import refuse_same, write_output
 from deploy.cli.printing import note, print_bytes
 from deploy.cli.session import session_of
 from schemas.rights import RoleName
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from deploy.exports import Published
 
 __all__ = ["export"]
-
-_MODE = 0o666
-"""Of the file, less what the umask takes: what is published is no secret."""
 
 
 class _Format(StrEnum):
@@ -86,7 +84,7 @@ def export(
         if out is None:
             print_bytes(pieces)
         else:
-            _write(out, pieces)
+            write_output(out, pieces)
             note(f"{dataset} of release {published.release} is in {out}")
     finally:
         client.close()
@@ -103,6 +101,8 @@ def _refuse_unfit(
         raise typer.BadParameter(
             f"--structure goes with sdmx-csv and sdmx-ml: --lang gives {as_format} its labels"
         )
+    if structure is not None:
+        refuse_same("--structure", structure, "--out", out or Path("/dev/stdout"))
     if as_format is _Format.PARQUET and out is None and sys.stdout and sys.stdout.isatty():
         raise typer.BadParameter(
             "parquet is binary and stdout is a terminal: name a file with --out, or send it to one"
@@ -127,18 +127,5 @@ def _sdmx(
     write = sdmx_csv if as_format is _Format.SDMX_CSV else sdmx_ml
     written = write(structure, published.rows(client))
     if structure_file is not None:
-        _write(structure_file, [structure_ml(structure)])
+        write_output(structure_file, structure_ml(structure))
     return written
-
-
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    from deploy.files import replace_file
-    from schemas.errors import ConfigurationError
-
-    try:
-        replace_file(path, pieces, mode=_MODE)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} can't be written ({error.strerror}): make room, or name another file",
-            code="no-output",
-        ) from error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.cli import choices
+from deploy.cli.output_files import refuse_same, telling, write_output
 from deploy.cli.printing import print_text
 from deploy.cli.session import Session, session_of
 
@@ -38,6 +38,8 @@ def report(
     """
     from deploy.report.drawing import add_fonts
 
+    if out is not None and figures is not None:
+        refuse_same("--out", out, "--figures", figures)
     if fonts is not None:
         add_fonts(fonts)
     for path in write_report(session_of(context), release, lang, out=out, figures=figures):
@@ -64,28 +66,13 @@ def write_report(
         client.close()
     made = report_of(publication, lang)
     page = out or Path(f"liaison-release-{publication.number}.{lang}.html")
-    with _writing(page):
-        page.write_text(made.html(), encoding="utf-8", newline="\n")
+    write_output(page, made.html().encode())
     yield page
     if figures is None:
         return
-    with _writing(figures):
+    with telling(figures):
         figures.mkdir(parents=True, exist_ok=True)
     for name, picture in made.pictures():
-        with _writing(figures / name):
-            (figures / name).write_bytes(picture)
+        refuse_same("--out", page, "a figure", figures / name)
+        write_output(figures / name, picture)
         yield figures / name
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    from schemas.errors import ConfigurationError
-
-    try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} can't be written ({error.strerror}): name another place with --out or "
-            "--figures, or make room",
-            code="no-output",
-        ) from error

@@ -6,7 +6,9 @@ next start, as after kill -9.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -190,8 +192,19 @@ def _readiness(file: Path | None) -> Callable[[], None]:
     """What a worker calls when it has taken up its work; until then the file is not there."""
     if file is None:
         return lambda: None
-    _change(file, lambda: file.unlink(missing_ok=True))
+    _change(file, lambda: _remove_mark(file))
     return lambda: _change(file, file.touch)
+
+
+def _remove_mark(file: Path) -> None:
+    """Of an earlier run. What is none (a device, a FIFO, somebody's file) is not ours to remove."""
+    try:
+        found = file.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode) or found.st_size:
+        raise FileExistsError(errno.EEXIST, "it is there, and no empty file")
+    file.unlink(missing_ok=True)
 
 
 def _change(file: Path, change: Callable[[], None]) -> None:

@@ -17,8 +17,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
-from deploy.files import replace_file
 from schemas.errors import ConfigurationError
+from schemas.files import replace_file
 from schemas.rights import ROLES, Role
 
 __all__ = ["Account", "open_account", "read_accounts", "write_accounts"]

@@ -16,6 +16,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.files import replace_file
 from schemas.rights import KEPT_MEMORY_SETTINGS, ROLES, Role
 
 __all__ = ["ServiceLimits", "role_settings", "write_config"]
@@ -122,18 +123,18 @@ def write_config(directory: Path, limits: ServiceLimits) -> Path:
     users = directory / "users.xml"
     server = directory / "server.xml"
     fixed = "".join(f"<{setting}><const/></{setting}>" for setting in _FIXED)
-    users.write_text(
-        _USERS.format(
-            limit=limits.max_result_bytes,
-            # a statement is also sent as a literal, every sign of it perhaps escaped
-            query_size=2 * limits.max_query_bytes + 1024,
-            fixed=fixed,
-            profiles="".join(_profile(role, limits) for role in ROLES.values()),
-            roles="".join(map(_role, ROLES.values())),
-            role_names=", ".join(role.sql_name for role in ROLES.values()),
-        )
+    text = _USERS.format(
+        limit=limits.max_result_bytes,
+        # a statement is also sent as a literal, every sign of it perhaps escaped
+        query_size=2 * limits.max_query_bytes + 1024,
+        fixed=fixed,
+        profiles="".join(_profile(role, limits) for role in ROLES.values()),
+        roles="".join(map(_role, ROLES.values())),
+        role_names=", ".join(role.sql_name for role in ROLES.values()),
     )
-    server.write_text(_SERVER.format(users=users, memory=limits.max_memory_bytes))
+    replace_file(users, text.encode(), mode=0o600)
+    text = _SERVER.format(users=users, memory=limits.max_memory_bytes)
+    replace_file(server, text.encode(), mode=0o600)
     return server
 
 

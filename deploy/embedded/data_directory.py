@@ -20,10 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from deploy.files import private_folder, replace_file
 from schemas.clock import Clock, Deadline, SystemClock
 from schemas.connections import ClickHouseConnection, KafkaConnection, RegistryConnection
 from schemas.errors import ConfigurationError
+from schemas.files import private_folder, replace_file
 from schemas.rights import ROLES
 
 __all__ = ["Addresses", "DataDirectory"]

@@ -28,6 +28,7 @@ from deploy.embedded.ports import LOOPBACK, who_took
 from deploy.embedded.tether import tethered
 from schemas.connections import KafkaConnection
 from schemas.errors import ConfigurationError
+from schemas.files import replace_file
 
 __all__ = ["KafkaPlace", "broker_settings", "format_storage", "is_answering", "kafka_child"]
 
@@ -162,7 +163,7 @@ def kafka_child(place: KafkaPlace, java: JavaRuntime, classpath: str, log_path: 
     """The broker, over a formatted storage."""
     config = _write_properties(place.home / "server.properties", broker_settings(place))
     log4j = place.home / "log4j2.properties"
-    log4j.write_text(_LOG4J, "utf-8")
+    replace_file(log4j, _LOG4J.encode(), mode=0o600)
     cluster_id = _read_properties(place.storage / "meta.properties").get("cluster.id", "")
     return Child(
         name="kafka",
@@ -209,7 +210,7 @@ def is_answering(port: int, cluster_id: str) -> bool:
 def _write_properties(path: Path, settings: Mapping[str, str]) -> Path:
     lines = [f"{name}={value}\n" for name, value in settings.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(lines), "utf-8")
+    replace_file(path, "".join(lines).encode(), mode=0o600)
     return path
 
 

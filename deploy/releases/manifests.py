@@ -17,14 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy.files import replace_file
 from schemas.errors import ConfigurationError, RetryableError
+from schemas.files import replace_file
 from sinks.statistics.manifest import Manifest
 
 __all__ = ["ErrorNotice", "ManifestFolder", "secret_digest"]
 
 _NAME = re.compile(r"(\d{6})\.json")
 _SECRET = "noise-secret"  # noqa: S105 - a file's name
+_MODE = 0o600
 
 
 class ErrorNotice(NamedTuple):
@@ -74,7 +75,7 @@ class ManifestFolder:
 
     def write(self, manifest: Manifest) -> None:
         """For good."""
-        self._write(self._file(manifest.number), manifest.as_json())
+        replace_file(self._file(manifest.number), manifest.as_json(), mode=_MODE)
 
     def notice(self, number: int) -> ErrorNotice | None:
         """The error notice of a release, if it was withdrawn."""
@@ -84,7 +85,7 @@ class ManifestFolder:
     def write_notice(self, number: int, notice: ErrorNotice) -> None:
         """For good."""
         text = json.dumps(notice._asdict(), ensure_ascii=False, indent=1)
-        self._write(self._notice_file(number), text.encode() + b"\n")
+        replace_file(self._notice_file(number), text.encode() + b"\n", mode=_MODE)
 
     def noise_secret(self) -> str:
         """What cell keys are made with: made once, for the owner alone.
@@ -96,7 +97,7 @@ class ManifestFolder:
         try:
             if not path.exists():
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                replace_file(path, secrets.token_hex(32).encode(), mode=0o600)
+                replace_file(path, secrets.token_hex(32).encode(), mode=_MODE)
             return path.read_text("ascii").strip()
         except OSError as error:
             raise ConfigurationError(
@@ -110,13 +111,6 @@ class ManifestFolder:
 
     def _notice_file(self, number: int) -> Path:
         return self.path / f"{number:06}.withdrawn.json"
-
-    def _write(self, path: Path, content: bytes) -> None:
-        replace_file(path, content, mode=0o600)
-        for place in (path, self.path):
-            descriptor = os.open(place, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
 
 
 def secret_digest(secret: str) -> str:

@@ -18,10 +18,10 @@ from itertools import islice
 from pathlib import Path
 
 from deploy.cli.session import Session
-from deploy.files import replace_file
 from deploy.handover import Handover as Outgoing
 from deploy.handover import open_handover, outbox_file
 from producers.simulator import Handover, Mix, Simulator
+from schemas.files import replace_file
 from schemas.reference import Reference
 
 __all__ = ["accepted", "ask_to_stop", "events", "is_done", "now", "progress"]

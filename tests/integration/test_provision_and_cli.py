@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import uuid
 from collections.abc import Callable
@@ -366,6 +367,12 @@ def test_a_worker_makes_its_ready_file_when_it_has_taken_up_its_work(
 def test_a_ready_file_that_cannot_be_written_is_refused(
     stack: Stack, capsys: Capture, tmp_path: Path
 ) -> None:
-    given = ("run", "loader", "--ready-file", str(tmp_path / "none" / "ready"))
-    assert run(["--data-dir", str(stack.data_dir), *given]) == exits.CONFIGURATION
-    assert "name another" in capsys.readouterr().err
+    fifo, notes = tmp_path / "fifo", tmp_path / "notes"
+    os.mkfifo(fifo)
+    notes.write_text("of somebody")
+    for file in (tmp_path / "none" / "ready", fifo, notes, tmp_path):
+        given = ("run", "loader", "--ready-file", str(file))
+        assert run(["--data-dir", str(stack.data_dir), *given]) == exits.CONFIGURATION
+        assert "name another" in capsys.readouterr().err
+    assert fifo.is_fifo()
+    assert notes.read_text() == "of somebody"

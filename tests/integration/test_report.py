@@ -172,12 +172,15 @@ def test_the_same_release_gives_the_same_bytes_in_another_process(
     world: ReleaseWorld, english: Report, as_statistician: dict[str, str], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "deploy.cli", "report", "1"]
+    (tmp_path / "page.html").write_text("old")
+    (tmp_path / "old.html").hardlink_to(tmp_path / "page.html")
     done = subprocess.run(  # noqa: S603
         [*command, "--out", str(tmp_path / "page.html"), "--figures", str(tmp_path / "figures")],
         cwd=ROOT, env={**os.environ, **as_statistician}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     written = [Path(line) for line in done.stdout.splitlines()]
     assert written[0].read_text(encoding="utf-8") == english.html()
+    assert (tmp_path / "old.html").read_text() == "old", "a page is replaced, not written over"
     pictures = dict(english.pictures())
     assert {path.name: path.read_bytes() for path in written[1:]} == pictures
     assert set(pictures) == {f"release-1-{name}.en.png" for name in FIGURES}
@@ -220,6 +223,11 @@ def test_a_single_period_is_no_trend(english: Report) -> None:
     [
         (["9"], exits.DIFFERENCE, "error[no-such-release]: there is no release 9"),
         (["--out", "/nowhere/page.html"], exits.CONFIGURATION, "error[no-output]: /nowhere/page"),
+        (
+            ["--out", "/x/y", "--figures", "/x/./y"],
+            exits.USAGE,
+            "--out and --figures are one place",
+        ),
         (["--lang", "de"], exits.USAGE, "--lang is one of en, fr, es, ar"),
         (["--fonts", "/nowhere"], exits.CONFIGURATION, "error[no-fonts]: --fonts /nowhere"),
     ],
