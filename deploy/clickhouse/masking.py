@@ -6,13 +6,14 @@ stand far from its name (`WITH 'x' AS k SELECT encrypt(…, k)`), so of a statem
 every string is left out, and no word, number or sign: what was read stays told. It may if it
 
 - names a secret (`password`, `secret_access_key`, a setting of Kafka …),
-- calls a function that takes one, or reaches out of this engine,
+- calls a function that takes one, takes a statement as text, or reaches out of this engine,
 - has an engine, a dictionary source or a table function that is not known to stay inside,
 - or makes a disk.
 
 Beyond strings, nothing is told after IDENTIFIED, nor of what a named collection is made of, nor of
-the value that is given to a named secret. A string with a login or a signature in it is left out
-wherever it stands.
+the value that is given to a named secret. A string or a quoted name that looks as if it held a
+secret (`secret_looks`) is left out wherever it stands; one that ends where a secret is to follow
+leaves out all of them.
 
 A text that can't be read to its end was refused. What follows there is told as it came, unless it
 speaks of secrets.
@@ -26,31 +27,31 @@ from itertools import pairwise
 
 from deploy.clickhouse.errors import ClickHouseError
 from deploy.clickhouse.lexer import Token, tokens, unquote
+from deploy.clickhouse.secret_looks import announces_a_secret, holds_a_secret
 
 __all__ = ["masked", "without_comments", "without_data"]
 
 _HIDDEN = b"[HIDDEN]"
 _NAMES = (
-    "passw|secret|credential|private_?key|access_?key|account_?key|shared_?access|api_?key"
-    "|connection_?string|(?:en|de)crypt|hmac"
+    "passw|passphrase|pwd\\b|secret|credential|private_?key|access_?key|account_?key"
+    "|shared_?access|api_?key|connection_?string|encrypt|decrypt|hmac"
 )
 _ELSEWHERE = (
     "remote|cluster|url|https?|s3|gcs|oss|cosn|azure|hdfs|iceberg|deltalake|datalake|hudi|paimon"
-    "|bigquery|mysql|mariadb|postgresql|mongodb|redis|ytsaurus|[jo]dbc|kafka|nats|rabbitmq"
+    "|bigquery|mysql|mariadb|postgresql|mongodb|redis|ytsaurus|jdbc|odbc|kafka|nats|rabbitmq"
     "|arrow|cassandra|executable|prometheus|python|eval|disk|ai(?=redact|similarity|filter"
     "|classify|embed|extract|generate|translate)"
 )
-_SETTINGS = "kafka|rabbitmq|nats|s3queue|mysql|postgresql|mongodb|redis|hdfs|azure"
+_ON_STATEMENTS = "formatquery|normalized?query|obfuscatequery"
+_SETTINGS = "param|kafka|rabbitmq|nats|s3queue|mysql|postgresql|mongodb|redis|hdfs|azure"
 _SECRET_NAME = re.compile(
-    rf"{_NAMES}|(?<!deduplication)(?:\b|_)token\b|^collection$|^(?:{_SETTINGS})_"
+    rf"{_NAMES}|(?<!deduplication)(?:\btoken|_tokens?)\b|^collection$|^(?:{_SETTINGS})_"
 )
-_ELSEWHERE_NAME = re.compile(rf"{_ELSEWHERE}|\w*cluster")
+_TAKES_SECRETS = re.compile(rf"{_ELSEWHERE}|\w*cluster|headers|{_ON_STATEMENTS}")
+# Of small letters, and beginning with letters in each branch, which `re` finds quickly.
 _SPEAKS_OF_SECRETS = re.compile(
-    f"{_NAMES}|token|collection|identified|engine|source|://|{_ELSEWHERE}", re.IGNORECASE
+    f"{_NAMES}|token|collection|identified|engine|source|://|{_ELSEWHERE}"
 )
-_SIGNATURE = re.compile(r"\b(?:AccountKey|sig|token)=|Signature=|\bBearer\s", re.IGNORECASE)
-_BLANK = re.compile(r"\s")
-_NAME_AND_COLON = re.compile(r"://[^/]*:")
 
 _INSIDE_ENGINE = re.compile(
     r"\w*mergetree|(?:tiny|stripe)?log|memory|null|set|join|buffer|merge|distributed|dictionary"
@@ -73,8 +74,14 @@ def masked(text: str) -> str:
     """The statement with `[HIDDEN]` for what may be secret."""
     raw = text.encode(errors="replace")
     seen, read_to = _read(raw)
-    rest_speaks = _SPEAKS_OF_SECRETS.search(raw[read_to:].decode(errors="replace")) is not None
-    hides = rest_speaks or _may_carry_secrets(seen)
+    texts = {token.start: _text(token) for token in seen if token.kind in ("string", "name")}
+    rest = raw[read_to:].decode(errors="replace")
+    hides = (
+        _SPEAKS_OF_SECRETS.search(rest.lower()) is not None
+        or holds_a_secret(rest)
+        or _may_carry_secrets(seen)
+        or any(map(announces_a_secret, texts.values()))
+    )
     values = {token.start for token in _values_of_secrets(seen)} if hides else set()
     parts: list[bytes] = []
     at, end = 0, _end_of_what_is_told(seen)
@@ -84,7 +91,7 @@ def masked(text: str) -> str:
         if token.start in values:
             parts += [raw[at : token.start], _HIDDEN]
             at = token.end
-        elif token.kind == "string" and (hides or _has_a_login(token)):
+        elif (hides and token.kind == "string") or holds_a_secret(texts.get(token.start, "")):
             parts += [raw[at : token.start], b"'", _HIDDEN, b"'"]
             at = token.end
     if hides and read_to < len(raw):
@@ -154,7 +161,7 @@ def _word(token: Token) -> str:
 
 
 def _takes_secrets(called: str, before: str, *, makes: bool) -> bool:
-    if _ELSEWHERE_NAME.match(called) is not None:
+    if _TAKES_SECRETS.match(called) is not None:
         return True
     is_table = before in _BEFORE_TABLES or (makes and before == "as" and called not in _QUERIES)
     return is_table and _INSIDE_FUNCTION.fullmatch(called) is None
@@ -201,15 +208,8 @@ def _end_of_what_is_told(seen: Sequence[Token]) -> int | None:
     return None
 
 
-def _has_a_login(token: Token) -> bool:
+def _text(literal: Token) -> str:
     try:
-        text = unquote(token.text)
+        return unquote(literal.text)
     except ClickHouseError:
-        text = token.text.decode(errors="replace")
-    if _SIGNATURE.search(text) is not None:
-        return True
-    # As one expression this takes time by the square, and everybody waits for it.
-    return any(
-        _NAME_AND_COLON.search(_BLANK.split(before)[-1]) is not None
-        for before in text.split("@")[:-1]
-    )
+        return literal.text.decode(errors="replace")
