@@ -226,8 +226,14 @@ class TestLife:
             post(service, b"OPTIMIZE TABLE main.whole FINAL")
             sql = "SELECT path FROM system.parts WHERE table = 'lost' AND name = 'all_3_3_0'"
             path = post(service, sql.encode()).text.strip()
+            sql = "SELECT path FROM system.parts WHERE table = 'whole' LIMIT 1"
+            whole = Path(post(service, sql.encode()).text.strip()).parent
             service.kill()
             shutil.rmtree(path)  # as a kill between a token and its part leaves it
+            (log,) = (whole / "deduplication_logs").iterdir()
+            first, second, third = log.read_bytes().splitlines(keepends=True)
+            # as a full disk leaves it: with a part of a line before the next one, and at the end
+            log.write_bytes(first + second[:9] + second + third + third[:9])
             service.start()
             assert numbers(service, "lost") == ["1", "2"]
             for name in ("lost", "whole"):
