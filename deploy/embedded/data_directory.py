@@ -37,7 +37,7 @@ _PASSWORDS = "clickhouse-passwords.json"
 _OURS = frozenset(
     {
         "addresses", "clickhouse", "clickhouse-passwords", "kafka", "lock", "logs", "outbox",
-        "ports", "ready", "registry", "surge", "un-list",
+        "ports", "ready", "registry", "releases", "reports", "surge", "un-list",
     }
 )  # fmt: skip
 

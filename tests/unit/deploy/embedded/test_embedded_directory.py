@@ -124,7 +124,7 @@ def test_nobody_but_its_owner_can_look_into_it(tmp_path: Path) -> None:
 
 def test_one_that_was_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
     data = tmp_path / "d"
-    for folder in (data, data / "kafka"):
+    for folder in (data, data / "kafka", data / "releases", data / "reports"):
         folder.mkdir()
         folder.chmod(0o755)
     (data / "un-list.sqlite-wal").touch()
