@@ -7,19 +7,27 @@ is refused first, as wrong usage, with what is allowed.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import typer
 
 __all__ = [
+    "AsOf",
     "categories",
     "desk_region",
     "kinds",
     "language",
+    "one_release",
     "publisher",
     "publishers",
     "source_region",
     "urgencies",
 ]
+
+AsOf = Annotated[
+    str | None, typer.Option(help="The newest release made at or before this (ISO 8601).")
+]
+"""Instead of a release's number; `one_release` refuses both."""
 
 
 def source_region(value: str | None) -> str | None:
@@ -59,6 +67,14 @@ def language(value: str | None) -> str | None:
     if value is not None and value not in LANGUAGES:
         raise typer.BadParameter(f"--lang is one of {', '.join(LANGUAGES)}")
     return value
+
+
+def one_release(number: int | None, as_of: str | None) -> None:
+    """A release is named by its number or by a moment."""
+    if number is not None and as_of is not None:
+        raise typer.BadParameter(
+            f"--as-of {as_of} and release {number} may be two releases: name one of them"
+        )
 
 
 def urgencies(values: list[str] | None) -> list[str] | None:

@@ -9,6 +9,7 @@ import typer
 from deploy.cli import choices
 from deploy.cli.printing import print_json, print_table, print_text
 from deploy.cli.session import session_of
+from schemas.rights import RoleName
 
 __all__ = ["dictionary", "quality"]
 
@@ -33,9 +34,10 @@ def dictionary(
 
     Example: [bold]liaison dictionary pub.events_by_kind[/]
     """
+    from deploy.connections import find_clickhouse
     from schemas.errors import PermanentError
 
-    client = session_of(context).connections.clickhouse_as("statistician").client()
+    client = find_clickhouse(session_of(context).settings, RoleName.STATISTICIAN).client()
     try:
         tables: list[Any] = list(client.query(_TABLES_SQL).result_rows)
         columns: list[Any] = list(client.query(_COLUMNS_SQL).result_rows)
@@ -68,9 +70,10 @@ def quality(
 
     Example: [bold]liaison quality events_by_kind > events_by_kind.md[/]
     """
+    from deploy.connections import find_clickhouse
     from deploy.releases.quality import quality_sheet
 
-    client = session_of(context).connections.clickhouse_as("statistician").client()
+    client = find_clickhouse(session_of(context).settings, RoleName.STATISTICIAN).client()
     try:
         print_text(quality_sheet(client, dataset, lang))
     finally:

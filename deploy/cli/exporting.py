@@ -43,6 +43,7 @@ def export(
         _Format, typer.Option("--format", help="sdmx-csv is SDMX-CSV 2.0, sdmx-ml is SDMX-ML 2.1.")
     ] = _Format.CSV,
     release: Annotated[int | None, typer.Option(help="Its number; the one that stands.")] = None,
+    as_of: choices.AsOf = None,
     lang: Annotated[
         str | None,
         typer.Option(
@@ -73,10 +74,11 @@ def export(
     from deploy.connections import find_clickhouse
     from deploy.exports import find_published
 
+    choices.one_release(release, as_of)
     _refuse_unfit(as_format, lang, out, structure)
     client = find_clickhouse(session_of(context).settings, RoleName.STATISTICIAN).client()
     try:
-        published = find_published(client, dataset, release)
+        published = find_published(client, dataset, release, as_of)
         if as_format.is_sdmx:
             pieces: Iterable[bytes] = [_sdmx(client, published, as_format, structure)]
         else:

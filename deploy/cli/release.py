@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli import choices
 from deploy.cli.printing import note, print_json, print_table
 from deploy.cli.session import Session, session_of
+from schemas.rights import RoleName
 
 if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
     from deploy.releases.releases import Releases
 
 __all__ = ["app"]
@@ -99,9 +103,7 @@ def list_releases(context: typer.Context, as_json: Json = False) -> None:
 def show(
     context: typer.Context,
     release: Annotated[int | None, typer.Argument(help="Its number; the newest.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="The newest release made at or before this (ISO 8601).")
-    ] = None,
+    as_of: choices.AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Print what a release has, and how much of it is hidden.
@@ -110,12 +112,10 @@ def show(
     """
     from deploy.releases.asking import DATASETS_SQL, release_number
 
+    choices.one_release(release, as_of)
     session = session_of(context)
-    client = session.connections.clickhouse_as("statistician").client()
-    try:
+    with _statistician(session) as client:
         number = release_number(client, release, as_of)
-    finally:
-        client.close()
     _print_answer(session, DATASETS_SQL.format(number=number), as_json=as_json)
 
 
@@ -132,13 +132,10 @@ def diff(
     """
     from deploy.releases.asking import diff_rows, release_number
 
-    client = session_of(context).connections.clickhouse_as("statistician").client()
-    try:
+    with _statistician(session_of(context)) as client:
         for number in (earlier, later):
             release_number(client, number, None)
         rows = list(diff_rows(client, earlier, later))
-    finally:
-        client.close()
     columns = ("dataset", "cell", "before", "after", "status before", "status after")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -192,11 +189,8 @@ def calendar(
     from schemas.clock import SystemClock
 
     today = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC).date()
-    client = session_of(context).connections.clickhouse_as("statistician").client()
-    try:
+    with _statistician(session_of(context)) as client:
         rows = calendar_rows(client, today, months)
-    finally:
-        client.close()
     columns = ("from", "period", "what")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -205,11 +199,8 @@ def calendar(
 
 
 def _print_answer(session: Session, sql: str, *, as_json: bool) -> None:
-    client = session.connections.clickhouse_as("statistician").client()
-    try:
+    with _statistician(session) as client:
         answer = client.query(sql)
-    finally:
-        client.close()
     if as_json:
         rows = answer.result_rows
         print_json([dict(zip(answer.column_names, row, strict=True)) for row in rows])
@@ -222,6 +213,18 @@ def _print_datasets(releases: Releases, number: int) -> None:
 
     answer: Any = releases.statistician.query(DATASETS_SQL.format(number=number))
     print_table(answer.column_names, answer.result_rows)
+
+
+@contextmanager
+def _statistician(session: Session) -> Iterator[Client]:
+    """Whoever asks what is published: ClickHouse is all that it takes."""
+    from deploy.connections import find_clickhouse
+
+    client = find_clickhouse(session.settings, RoleName.STATISTICIAN).client()
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @contextmanager

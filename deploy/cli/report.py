@@ -19,6 +19,7 @@ __all__ = ["report", "write_report"]
 def report(
     context: typer.Context,
     release: Annotated[int | None, typer.Argument(help="Its number; the newest.")] = None,
+    as_of: choices.AsOf = None,
     lang: Annotated[str, typer.Option(help="en, fr, es or ar.", callback=choices.language)] = "en",
     out: Annotated[
         Path | None, typer.Option(help="The page; liaison-release-N.LANG.html unless given.")
@@ -38,16 +39,24 @@ def report(
     """
     from deploy.report.drawing import add_fonts
 
+    choices.one_release(release, as_of)
     if out is not None and figures is not None:
         refuse_same("--out", out, "--figures", figures)
     if fonts is not None:
         add_fonts(fonts)
-    for path in write_report(session_of(context), release, lang, out=out, figures=figures):
+    session = session_of(context)
+    for path in write_report(session, release, lang, as_of=as_of, out=out, figures=figures):
         print_text(str(path))
 
 
 def write_report(
-    session: Session, release: int | None, lang: str, *, out: Path | None, figures: Path | None
+    session: Session,
+    release: int | None,
+    lang: str,
+    *,
+    as_of: str | None = None,
+    out: Path | None,
+    figures: Path | None,
 ) -> Iterator[Path]:
     """Write the page, then each figure; yields what is written.
 
@@ -61,7 +70,7 @@ def write_report(
 
     client = find_clickhouse(session.settings, RoleName.STATISTICIAN).client()
     try:
-        publication = read_publication(client, release, lang)
+        publication = read_publication(client, release, lang, as_of)
     finally:
         client.close()
     made = report_of(publication, lang)

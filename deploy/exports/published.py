@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.releases.asking import release_number
 from schemas.errors import ConfigurationError, PermanentError
 from schemas.reference import LANGUAGES, Labels
-from sinks.statistics.dataset import Dataset, load_datasets
+from sinks.statistics.dataset import Dataset, find_dataset
 
 __all__ = ["Published", "Row", "find_published"]
 
@@ -85,18 +85,16 @@ class Published:
         return found
 
 
-def find_published(client: Client, name: str, number: int | None) -> Published:
-    """That dataset in a release; in the one that stands if none is named.
+def find_published(
+    client: Client, name: str, number: int | None, as_of: str | None = None
+) -> Published:
+    """That dataset in a release, or in the one that stood at a moment; else in that which stands.
 
     Raises:
         PermanentError: there is no such dataset, no such release, or not the one in the other.
     """
-    declared = load_datasets()
-    if name not in declared:
-        raise PermanentError(
-            f"there is no dataset {name}: {', '.join(sorted(declared))}", code="no-such-dataset"
-        )
-    release = release_number(client, number, None)
+    dataset = find_dataset(name)
+    release = release_number(client, number, as_of)
     rows = client.query(
         "SELECT published_at, reference_version FROM pub.releases AS r "
         f"WHERE release = {release} AND release IN (SELECT release FROM pub.datasets WHERE "
@@ -109,4 +107,4 @@ def find_published(client: Client, name: str, number: int | None) -> Published:
             code="no-such-dataset",
         )
     published_at, version = rows[0]
-    return Published(declared[name], release, published_at.replace(tzinfo=UTC), version)
+    return Published(dataset, release, published_at.replace(tzinfo=UTC), version)

@@ -19,8 +19,8 @@ from sinks.statistics.periods import (
 __all__ = ["DATASETS_SQL", "calendar_rows", "diff_rows", "release_number"]
 
 DATASETS_SQL = (
-    "SELECT dataset, title_en AS title, cells, hidden_percent, hidden_value_percent, protection "
-    "FROM pub.datasets WHERE release = {number} ORDER BY dataset"
+    "SELECT release, dataset, title_en AS title, cells, hidden_percent, hidden_value_percent, "
+    "protection FROM pub.datasets WHERE release = {number} ORDER BY dataset"
 )
 
 

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.releases.asking import diff_rows, release_number
 from schemas.errors import PermanentError
-from sinks.statistics.dataset import Dataset, Protected, load_datasets
+from sinks.statistics.dataset import Dataset, Protected, find_dataset
 from sinks.statistics.periods import REVISED_AFTER_MONTHS
 from sinks.statistics.planning import default_rules
 
@@ -37,12 +37,7 @@ def quality_sheet(client: Client, name: str, language: str) -> str:
     Raises:
         PermanentError: there is no such dataset, or no release.
     """
-    declared = load_datasets()
-    if name not in declared:
-        raise PermanentError(
-            f"there is no dataset {name}: {', '.join(sorted(declared))}", code="no-such-dataset"
-        )
-    dataset, number = declared[name], release_number(client, None, None)
+    dataset, number = find_dataset(name), release_number(client, None, None)
     said = _sections(client, dataset, number, language)
     lines = [f"# {dataset.title[language]}", "", f"`pub.{name}`, release {number}", ""]
     for place, heading in enumerate(HEADINGS, 1):

@@ -132,13 +132,15 @@ class Publication:
         return frozenset(notice.release for notice in self.notices)
 
 
-def read_publication(client: Client, number: int | None, language: str) -> Publication:
-    """Release `number`, or the current one.
+def read_publication(
+    client: Client, number: int | None, language: str, as_of: str | None = None
+) -> Publication:
+    """Release `number`, or the one that stood at a moment; else the current one.
 
     Raises:
         PermanentError: there is none, or it was withdrawn.
     """
-    number = release_number(client, number, None)
+    number = release_number(client, number, as_of)
     notices = tuple(
         Notice(release, _moment(at), notice)
         for release, at, notice in _rows(

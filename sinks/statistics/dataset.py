@@ -17,10 +17,10 @@ from importlib.resources.abc import Traversable
 
 import yaml
 
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, PermanentError
 from schemas.reference import LANGUAGES, Labels
 
-__all__ = ["MONEY", "TIME", "TOTAL", "Dataset", "Protected", "load_datasets"]
+__all__ = ["MONEY", "TIME", "TOTAL", "Dataset", "Protected", "find_dataset", "load_datasets"]
 
 TIME = "time_period"
 """Name of the dimension that is a reference period."""
@@ -108,6 +108,20 @@ def load_datasets(folder: Traversable | None = None) -> Mapping[str, Dataset]:
         ConfigurationError: a file says too little, too much, or what nobody understands.
     """
     return _packaged() if folder is None else _load(folder)
+
+
+def find_dataset(name: str) -> Dataset:
+    """The declared one of that name.
+
+    Raises:
+        PermanentError: there is none.
+    """
+    declared = load_datasets()
+    if name not in declared:
+        raise PermanentError(
+            f"there is no dataset {name}: {', '.join(sorted(declared))}", code="no-such-dataset"
+        )
+    return declared[name]
 
 
 @functools.cache
