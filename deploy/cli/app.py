@@ -26,6 +26,7 @@ from deploy.cli import (
     provisioning,
     publishing,
     recalling,
+    recomputing,
     release,
     report,
     simulating,
@@ -69,6 +70,7 @@ app.command("simulate")(simulating.simulate)
 app.add_typer(importing.app, name="import")
 app.add_typer(desk.app, name="desk")
 app.command("sql")(sql.sql)
+release.app.command("recompute")(recomputing.recompute)
 app.add_typer(release.app, name="release")
 app.command("export")(exporting.export)
 app.command("report")(report.report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from schemas.reference import Reference
 from sinks.statistics.periods import Frequency, Period, cut_off_text, parse_cut_off
 from sinks.statistics.planning import Wanted
 
-__all__ = ["await_landed", "wanted_release"]
+__all__ = ["await_landed", "wanted_periods", "wanted_release"]
 
 _LANDING_S = 300.0
 _CLOCKS_DIFFER_S = 2.0
@@ -44,6 +45,25 @@ def wanted_release(
         PermanentError: a moment, period or frequency is none, or facts before it can't land.
         RetryableError: facts before it have not landed yet.
     """
+    wanted = wanted_periods(client, cut_off=cut_off, by=by, first=first, with_open=with_open)
+    await_landed(session.connections.kafka, client, SystemClock(), wanted.cut_off, tell=tell)
+    return replace(
+        wanted,
+        reason=reason,
+        waivers=() if waivers is None else read_waivers(waivers, Reference.load()),
+        public=() if public is None else read_public_totals(public),
+        ledger=ledger_counts(session.connections.kafka, session.schema_ids()),
+    )
+
+
+def wanted_periods(
+    client: Client, *, cut_off: str | None, by: str | None, first: str | None, with_open: bool
+) -> Wanted:
+    """Which periods, as of which moment (now); what the last release had where nothing is said.
+
+    Raises:
+        PermanentError: a moment, period or frequency is none.
+    """
     last = client.query(
         "SELECT frequency, first_period FROM pub.releases ORDER BY release DESC LIMIT 1"
     ).result_rows
@@ -55,8 +75,8 @@ def wanted_release(
         begin = Period.parse(first or had_first or str(_first_year(client, moment)))
     except ValueError as error:
         raise PermanentError(
-            f"{error}: --cut-off is a moment (2026-07-01), --by month or quarter, --from a period "
-            "(2026-01)",
+            f"{error}: the cut-off is a moment (2026-07-01), --by month or quarter, --from a "
+            "period (2026-01)",
             code="bad-release",
         ) from error
     if moment > now:
@@ -64,17 +84,7 @@ def wanted_release(
             f"the cut-off {cut_off} is still to come: what is recorded until then is not known",
             code="bad-release",
         )
-    await_landed(session.connections.kafka, client, SystemClock(), moment, tell=tell)
-    return Wanted(
-        cut_off=moment,
-        frequency=frequency,
-        first=Period.holding(begin.first_day, frequency),
-        with_open=with_open,
-        reason=reason,
-        waivers=() if waivers is None else read_waivers(waivers, Reference.load()),
-        public=() if public is None else read_public_totals(public),
-        ledger=ledger_counts(session.connections.kafka, session.schema_ids()),
-    )
+    return Wanted(moment, frequency, Period.holding(begin.first_day, frequency), with_open)
 
 
 def await_landed(

@@ -6,6 +6,7 @@ clock, no random number. Nothing is written here.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -65,17 +66,29 @@ def counted(client: Client, manifest: Manifest) -> tuple[Table, ...]:
     """The true tables of all datasets that are protected by hiding."""
     counter, grid = Counter(client, manifest), Grid.of(manifest)
     datasets = manifest.published_datasets()
-    events = list(counter.events())
-    by_measure: dict[str, list[Part]] = {}
-    for measure, part in counter.measures():
-        by_measure.setdefault(measure, []).append(part)
-    withdrawals = list(counter.withdrawals())
+
+    # what several datasets share is asked once, and only if one of them is there
+    @functools.cache
+    def events() -> list[Part]:
+        return list(counter.events())
+
+    @functools.cache
+    def withdrawals() -> list[Part]:
+        return list(counter.withdrawals())
+
+    @functools.cache
+    def by_measure() -> dict[str, list[Part]]:
+        found: dict[str, list[Part]] = {}
+        for measure, part in counter.measures():
+            found.setdefault(measure, []).append(part)
+        return found
+
     given: dict[str, Callable[[Dataset], Iterable[Part]]] = {
-        "events": lambda _: events,
-        "counts": lambda dataset: by_measure.get(dataset.of, ()),
-        "money": lambda dataset: by_measure.get(dataset.of, ()),
+        "events": lambda _: events(),
+        "counts": lambda dataset: by_measure().get(dataset.of, ()),
+        "money": lambda dataset: by_measure().get(dataset.of, ()),
         "operations": lambda _: counter.operations(),
-        "withdrawals": lambda _: withdrawals,
+        "withdrawals": lambda _: withdrawals(),
         "searches": lambda _: counter.searches(),
     }
     tables = [
@@ -84,7 +97,7 @@ def counted(client: Client, manifest: Manifest) -> tuple[Table, ...]:
         if dataset.is_suppressed and dataset.source in given
     ]
     tables += [
-        _by_bureau(dataset, events, manifest)
+        _by_bureau(dataset, events(), manifest)
         for dataset in datasets.values()
         if dataset.source == "bureaus"
     ]
@@ -94,14 +107,14 @@ def counted(client: Client, manifest: Manifest) -> tuple[Table, ...]:
 def _by_bureau(dataset: Dataset, events: list[Part], manifest: Manifest) -> Table:
     """Year totals of the bureaus that waived."""
     years = Grid.of(manifest).periods("year")
+    values: dict[tuple[str, str], int] = {}
+    for part in events:
+        place = (Period.parse(part.block).within("year").code, part.bureau)
+        values[place] = values.get(place, 0) + part.value
     cells = []
     for year in years:
         for bureau in manifest.waivers:
-            value = sum(
-                part.value
-                for part in events
-                if part.bureau == bureau and Period.parse(part.block).within("year") == year
-            )
+            value = values.get((year.code, bureau), 0)
             cells.append(
                 Cell(
                     (year.code, bureau),

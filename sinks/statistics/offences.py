@@ -20,7 +20,7 @@ from sinks.statistics.implied import Implied, offences_least
 from sinks.statistics.periods import Period, state_of
 from sinks.statistics.rows import PublishedRow, Status, published_state
 
-__all__ = ["offence_rows", "rows_to_hide"]
+__all__ = ["counted_offences", "offence_rows", "rows_to_hide"]
 
 Codes = tuple[str, str, str]
 """Year, region, offence."""
@@ -55,7 +55,7 @@ def offence_rows(
     years = [year for year in grid.periods("year") if year.end <= manifest.newest.date()]
     if all(year.code in told for year in years):
         return tuple(row for year in years for row in told[year.code])
-    sums = _counted(counter, years, secret, coarser)
+    sums = counted_offences(counter, years, secret, coarser)
     hidden = rows_to_hide(
         {
             (year, region): Cell((year, region), found.events, found.parts, read=found.read)
@@ -85,9 +85,10 @@ def _codes(row: PublishedRow) -> tuple[str, ...]:
     return row.codes
 
 
-def _counted(
+def counted_offences(
     counter: Counter, years: Iterable[Period], secret: str, coarser: Mapping[str, str]
 ) -> dict[Codes, _Sum]:
+    """The true numbers of those years, each with the sum of its records' keys."""
     codes = counter.manifest.codes
     regions = tuple(dict.fromkeys(coarser.get(region, region) for region in codes.regions))
     sums = {

@@ -31,7 +31,8 @@ from sinks.statistics.disclosure import Table
 from sinks.statistics.making import counted
 from sinks.statistics.manifest import Codes, Manifest, Noise
 from sinks.statistics.periods import Frequency, Period, cut_off_text, parse_cut_off
-from sinks.statistics.planning import default_rules
+from sinks.statistics.planning import Wanted, default_rules
+from sinks.statistics.recomputing import recomputed
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import Fact, correction_of, make_block, make_fact, recall_of
 
@@ -313,3 +314,25 @@ def test_the_reporting_lag_of_a_corrected_event_is_that_of_its_first_report(
         assert sorted(FactCounter(client, manifest).lags({})) == [
             ("2010-Q1", place, 3, 1, 4 * 3600, 6 * 3600) for place in ("", "europe")
         ]
+
+
+def test_recomputed_as_of_any_moment_an_event_counts_from_its_landing_until_its_recall(
+    service: ClickHouseProcess, client: Client
+) -> None:
+    known, recalled = datetime(2012, 2, 1, tzinfo=UTC), datetime(2012, 5, 1, tzinfo=UTC)
+    event = make_fact(occurred_at=datetime(2011, 11, 10, tzinfo=UTC), recorded_at=known)
+    recall = recall_of(event, recorded_at=recalled, source_offset=2)
+    lander = BlockLander(service.connection.client(), ManualClock())
+    lander.land(BlockPosition("moments", 0, 0), make_block([event, recall]))
+    reference, first = Reference.load(), Period.parse("2011-Q4")
+
+    def counted_at(moment: datetime) -> set[object]:
+        wanted = Wanted(moment, Frequency.QUARTER, first)
+        rows = recomputed(client, wanted, reference, "events_by_kind")
+        return {row.value for row in rows if row.codes[:2] == ("2011-Q4", "europe") and row.value}
+
+    second = timedelta(seconds=1)
+    assert counted_at(known) == set()
+    assert counted_at(known + second) == {1}
+    assert counted_at(recalled) == {1}
+    assert counted_at(recalled + second) == set()

@@ -61,7 +61,8 @@ def test_the_commands_are_those_that_the_readme_promises() -> None:
         "ledger retire", "verify", "topics", "import un-list", "desk tail", "dlq list", "dlq show",
         "dlq replay", "run router", "run cutter", "run loader", "run surge", "run clickhouse",
             "release create", "release list", "release show", "release diff", "release withdraw",
-            "release replay", "release calendar", "dictionary", "quality", "export",
+            "release replay", "release calendar", "release recompute", "dictionary", "quality",
+            "export",
     }  # fmt: skip
 
 
