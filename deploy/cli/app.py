@@ -25,6 +25,7 @@ from deploy.cli import (
     ledger,
     provisioning,
     publishing,
+    rates,
     recalling,
     recomputing,
     release,
@@ -73,6 +74,7 @@ app.command("sql")(sql.sql)
 release.app.command("recompute")(recomputing.recompute)
 app.add_typer(release.app, name="release")
 app.command("export")(exporting.export)
+app.command("rates")(rates.rates)
 app.command("report")(report.report)
 app.command("dictionary")(dictionary.dictionary)
 app.command("quality")(dictionary.quality)

@@ -25,9 +25,7 @@ _MARK = "not for publication"
 def recompute(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="Its name, as events_by_kind.")],
-    at: Annotated[
-        str, typer.Option(help="Count facts recorded before this (ISO 8601, UTC), whenever it is.")
-    ],
+    at: Annotated[str, typer.Option(help="Count facts recorded before this (ISO 8601, UTC).")],
     by: Annotated[
         str | None, typer.Option(help="month or quarter; as the last release unless given.")
     ] = None,

@@ -93,6 +93,11 @@ class Period:
         """The next one of the same length."""
         return Period(self.end.year, self.end.month, self.months)
 
+    def earlier(self, months: int) -> Period:
+        """The one of the same length that begins so many months before."""
+        first = _months_later(self.first_day, -months)
+        return Period(first.year, first.month, self.months)
+
     def within(self, level: str) -> Period:
         """The `quarter` or `year` that it is in; itself for `base`."""
         if level == "year":

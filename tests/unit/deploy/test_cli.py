@@ -62,7 +62,7 @@ def test_the_commands_are_those_that_the_readme_promises() -> None:
         "dlq replay", "run router", "run cutter", "run loader", "run surge", "run clickhouse",
             "release create", "release list", "release show", "release diff", "release withdraw",
             "release replay", "release calendar", "release recompute", "dictionary", "quality",
-            "export",
+            "export", "rates",
     }  # fmt: skip
 
 

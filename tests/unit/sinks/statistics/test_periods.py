@@ -89,3 +89,14 @@ def test_the_calendar_says_first_revised_and_final() -> None:
     found = release_calendar(Period.parse("2025-Q4"), date(2026, 1, 1), 12)
     of_first = [(day.isoformat(), what) for day, p, what in found if p.code == "2025-Q4"]
     assert of_first == [("2026-01-01", "first"), ("2026-04-01", "revised"), ("2027-01-01", "final")]
+
+
+@pytest.mark.parametrize(
+    ("code", "months", "expected"),
+    [
+        ("2026-01", 1, "2025-12"), ("2026-Q1", 3, "2025-Q4"), ("2026", 12, "2025"),
+        ("2026-03", 12, "2025-03"), ("2026-Q4", 12, "2025-Q4"), ("2026-Q4", 3, "2026-Q3"),
+    ],
+)  # fmt: skip
+def test_an_earlier_period_has_the_same_length(code: str, months: int, expected: str) -> None:
+    assert Period.parse(code).earlier(months).code == expected
