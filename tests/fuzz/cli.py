@@ -25,7 +25,9 @@ __all__ = ["CliTarget"]
 _COMMANDS: tuple[tuple[str, ...], ...] = (
     ("publish",), ("recall",), ("sql",), ("ledger",), ("verify",), ("topics",), ("provision",),
     ("import", "un-list"), ("desk", "tail"), ("dlq", "list"), ("dlq", "show"), ("dlq", "replay"),
-    ("simulate",), (), ("no-such",), ("dlq",),
+    ("simulate",), ("release", "create"), ("release", "list"), ("release", "show"),
+    ("release", "diff"), ("release", "withdraw"), ("release", "recompute"), ("release", "calendar"),
+    ("export",), ("rates",), ("report",), ("dictionary",), ("quality",), (), ("no-such",), ("dlq",),
 )  # fmt: skip
 _OPTIONS = (
     "--bureau", "--system", "--timeout-s", "--skip-invalid", "--json", "--event-id", "--kind",
@@ -38,6 +40,8 @@ _OPTIONS = (
     "--speed", "--help",
     "--config", "--log-level", "--data-dir", "-h", "--", "-", "--nothing", "--version", "--bureau=",
     "--json=x",
+    "--out", "--structure", "--figures", "--fonts", "--lang", "--change", "--denominator", "--per",
+    "--decimals", "--release", "--as-of", "--at", "--by", "--from", "--open", "--notice",
 )  # fmt: skip
 _WORDS = (
     "FR", "europe", "terrorism", "events.jsonl", "-", "", "1", "-1", "nan", "inf", "1e400", "7d",
@@ -46,6 +50,7 @@ _WORDS = (
     "europe/-1/-1",
     "europe/99999999999999999999/1", "00000000-0000-0000-0000-000000000000", "arrest", "/dev/null",
     "/", "\udcff",
+    "events_by_kind", "quarter", "2026-13", "sdmx-ml", "ar", "members", "previous",
     "SELECT 1", "debug", "no-such", "9" * 5000, "9999999999999999w", "١٢٣", "..",
 )  # fmt: skip
 _LINES = (
