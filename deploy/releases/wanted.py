@@ -9,8 +9,11 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.access import product_topics
 from deploy.cli.session import Session
 from deploy.releases.inputs import ledger_counts, read_public_totals, read_waivers
+from deploy.verify.found import TopicReader
+from deploy.verify.mini_blocks import put_back, still_refused
 from deploy.verify.settle import not_landed
 from schemas.clock import Clock, SystemClock
 from schemas.connections import KafkaConnection
@@ -102,8 +105,10 @@ def await_landed(
 
     Raises:
         RetryableError: something is still behind when the time is up.
-        PermanentError: blocks were refused, so their facts can't land.
+        PermanentError: blocks or mini-blocks were refused, so their facts can't land.
     """
+    reader = TopicReader(kafka, product_topics(Reference.load()), clock)
+    again = put_back(reader)  # first: what is put back while this waits may not be in at the end
     tell("waiting until all facts before the cut-off are in ClickHouse")
     clock.sleep(cut_off.timestamp() + _CLOCKS_DIFFER_S - clock.now_ms() / 1000)
     waiting = not_landed(kafka, client, clock, timeout_s=timeout_s)
@@ -124,6 +129,14 @@ def await_landed(
             " their facts are missing, and would come in later; mend the reason, land them with "
             "`liaison dlq replay`, then try again",
             code="blocks-refused",
+        )
+    places = still_refused(reader, again)
+    if places:
+        raise PermanentError(
+            f"the cutter refused {len(places)} mini-blocks, the first {places[0]}: their facts are "
+            "missing, and would come in later; mend the reason, put them back with "
+            f"`liaison dlq replay {' '.join(places[:3])}`, then try again",
+            code="mini-blocks-refused",
         )
 
 

@@ -423,3 +423,8 @@ def test_verify_finds_a_record_missing_from_a_desk_and_what_is_no_mini_block(wor
     assert not [d for d in verdict.differences if source in d.where or ledger in d.where]
     (unused,) = (d for d in verdict.differences if d.check == "mini-blocks")
     assert re.fullmatch(r"dlq\.europe \[0\] \d+: cutter: internal", str(unused.found))
+    client = world.stack.clickhouse.client()
+    with pytest.raises(PermanentError, match=r"`liaison dlq replay dlq\.europe/0/\d+`") as caught:
+        await_landed(world.stack.kafka, client, SystemClock(), datetime.now(UTC))
+    assert caught.value.code == "mini-blocks-refused"
+    client.close()
