@@ -129,7 +129,9 @@ def _coverage(client: Client, number: int) -> str:
     ).result_rows
     if not found:
         return "How many bureaus reported is hidden with the number of events."
-    return f"In {found[0][0]} {found[0][1]} of {found[0][2]} bureaus reported."
+    period, reporting, members = found[0]
+    whole = "" if members is None else f" of {members}"
+    return f"In {period} {reporting}{whole} bureaus reported."
 
 
 def _lag(client: Client, number: int) -> str:

@@ -88,8 +88,9 @@ def _bureaus(wording: Wording) -> Tile | None:
     if not periods:
         return None
     language, period = wording.language, periods[-1]
-    members = wording.publication.cell("coverage", period, TOTAL, "members")
-    whole = "" if members is None else language.text("tile.members", members=members.value)
+    members, whole = wording.publication.cell("coverage", period, TOTAL, "members"), ""
+    if members is not None and _is_told(members):
+        whole = language.text("tile.members", members=members.value)
     return _tile(
         wording, "coverage", (period, TOTAL, "reporting"),
         language.text("tile.bureaus", period=language.period(period)), whole,

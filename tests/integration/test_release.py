@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -286,6 +287,14 @@ def test_every_dataset_has_a_quality_sheet_with_generated_figures(world: Release
     (cells,) = world.statistician.query("SELECT count() FROM pub.events_by_kind").result_rows[0]
     assert f"{cells} figures in the newest release" in sheet
     assert "since release 1" in sheet
+    assert "of 196 bureaus reported." in sheet
+    members = "ALTER TABLE pub.coverage_vintages UPDATE obs_value = {} WHERE release = 2 "
+    members += "AND region = 'total' AND indicator = 'members' SETTINGS mutations_sync = 2"
+    world.operator.command(members.format("NULL"))
+    assert re.search(
+        r" \d+ bureaus reported\.", quality_sheet(world.statistician, "events_by_kind", "en")
+    )
+    world.operator.command(members.format("196"))
 
 
 def test_a_withdrawn_release_gives_way_to_the_one_before(world: ReleaseWorld) -> None:
