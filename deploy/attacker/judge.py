@@ -47,7 +47,8 @@ class Secrets:
 
     figures: Mapping[FigureId, Secret]
     parts: Mapping[str, Mapping[FigureId, int]] = field(default_factory=dict)
-    """What each bureau, and desks, can subtract from figures that aren't published exactly."""
+    """What each bureau, and desks, can subtract: from figures that aren't published exactly, and
+    from those that say something of them."""
     insider_percent: int = 10
     tables: tuple[OtherTable, ...] = ()
     changes: Mapping[ChangeId, bool] = field(default_factory=dict)
@@ -207,7 +208,8 @@ class _Tables:
     def _holds(self, terms: tuple[tuple[int, int], ...], table: OtherTable) -> bool:
         """The sum is zero; a rest that nobody publishes takes what is left, if it may.
 
-        Of two such rests it is not known whether they may: then the table spares nothing.
+        Of two such rests it is not known whether they may, and of one that readers know their own
+        part of, not who can refute it: then the table spares nothing.
         """
         knowledge, left, rest = self._knowledge, 0, None
         for number, sign in terms:
@@ -218,7 +220,7 @@ class _Tables:
                 left += sign * knowledge.low[number]
             elif name in self._secrets.figures:
                 left += sign * self._secrets.figures[name].value
-            elif rest is None:
+            elif rest is None and number not in knowledge.without:
                 rest, rest_sign = number, sign
             else:
                 return False

@@ -29,6 +29,8 @@ class Knowledge:
         self.high: list[int | None] = []
         self.sums: list[tuple[tuple[int, int], ...]] = []
         self.sums_of: list[list[int]] = []
+        self.without: dict[int, tuple[int, int]] = {}
+        """What a measure counts that another, which counts some of it, doesn't: those two."""
         for figure in figures:
             number = self._number(figure.id)
             self.low[number] = max(self.low[number], figure.low)
@@ -79,6 +81,8 @@ class Knowledge:
     def known_by(self, own: Mapping[FigureId, int], *, is_bureau: bool) -> dict[int, int]:
         """Least values, by number, for who knows parts of its own."""
         least = {self.number[name]: part for name, part in own.items() if name in self.number}
+        for others, (whole, part) in self.without.items():
+            least[others] = max(0, least.get(whole, 0) - least.get(part, 0))
         for number, limit in self.limits:
             if limit.counts_bureaus and is_bureau:
                 least[number] = max(least.get(number, 0), limit.least_for(own))
@@ -90,10 +94,11 @@ class Knowledge:
         for name in list(places.values()):
             whole = places.get((structure.within.get(name.measure, ""), name.at))
             if whole is not None and whole.cut_off == name.cut_off:
-                others = FigureId(f"{whole.measure} without {name.measure}", *name[1:])
-                yield {self._number(whole): 1} | dict.fromkeys(
-                    (self._number(name), self._number(others)), -1
+                others = self._number(
+                    FigureId(f"{whole.measure} without {name.measure}", *name[1:])
                 )
+                self.without[others] = (self._number(whole), self._number(name))
+                yield {self._number(whole): 1} | dict.fromkeys((self._number(name), others), -1)
             at = dict(name.at)
             for dimension, splits in structure.parts.items():
                 for way in splits.get(at.get(dimension, structure.totals[dimension]), ()):

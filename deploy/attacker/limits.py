@@ -101,7 +101,7 @@ def measure_limits(figures: Iterable[Figure], structure: Structure) -> Iterator[
             continue
         if figure.low > 0:
             place = (figure.id._replace(measure=_MEASURE),)
-            yield Limit(place, _FEWEST_BUREAUS, None, True, figure.table)
+            yield Limit(place, _FEWEST_BUREAUS, None, True, figure.table, figure.id)
         elif figure.is_hidden and _is_none(figure, none, structure):
             yield Limit((figure.id,), 0, 0, source="no events")
 

@@ -62,10 +62,14 @@ class Limit:
     """`least` are bureaus, each with one event or more: who is one of them knows its own part
     instead of that one."""
     source: str = ""
+    measured: FigureId | None = None
+    """By what is measured of those events: only who has a part of it is one of the bureaus."""
 
     def least_for(self, own: Mapping[FigureId, int]) -> int:
         """For a bureau that knows its own parts."""
         parts = sum(own.get(name, 0) for name in self.figures) if self.counts_bureaus else 0
+        if self.measured is not None and not own.get(self.measured):
+            return self.least + parts
         return self.least + max(0, parts - 1)
 
 

@@ -207,6 +207,11 @@ def read_secrets(client: Client, number: int) -> Secrets:
         figures[name] = Secret(int(value), (int(bars[0]), int(bars[1])) if bars else None)
         for reader, part in known.items():
             parts.setdefault(reader, {})[name] = int(part)
+    for measure, at, cut_off, known in client.query(
+        f"SELECT measure, at, cut_off, parts FROM audit.parts WHERE release <= {number}"
+    ).result_rows:
+        for reader, part in known.items():
+            parts.setdefault(reader, {})[_figure(measure, at, cut_off)] = int(part)
     tables = [
         {_figure(*other[:3]): other[3] for other in map(_values, others)}
         for (others,) in client.query(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sinks.statistics.disclosure import (
+    DESKS,
     CellId,
     Release,
     System,
     sensitive_change,
 )
+from sinks.statistics.implied import EVENTS, MEASURED
 from sinks.statistics.making import Made
 from sinks.statistics.rows import published_state
 
@@ -26,6 +28,7 @@ def audit_rows(made: Made) -> dict[str, Account]:
     return {
         "cells": list(_cells(made)),
         "secrets": [[number, *row] for row in _secrets(made, system)],
+        "parts": [[number, *row] for row in _parts(made)],
         "proofs": [[number, *row] for row in _proofs(made)],
         "changes": [[number, *row] for row in _changes(release, system)],
         "losses": list(_losses(made)),
@@ -86,6 +89,33 @@ def _secrets(made: Made, system: System) -> Iterator[list[object]]:
             else []
         )
         yield [*_named(cell), value, bars, parts.get(number, {})]
+
+
+def _parts(made: Made) -> Iterator[list[object]]:
+    """What readers know of figures that say something of events, though they are shown.
+
+    These are offences, the events of their places, and what is measured.
+    """
+    release, datasets = made.release, made.manifest.published_datasets()
+    found = {
+        table.id_of(cell, release.dimensions): cell
+        for table in made.perturbed
+        for cell in table.cells
+    }
+    places = {(cell_id.at, cell_id.state) for cell_id in found}
+    for table in release.tables:
+        is_measured = datasets[table.name].source in MEASURED
+        for cell in table.cells:
+            cell_id = table.id_of(cell, release.dimensions)
+            is_event = table.measure == EVENTS and (cell_id.at, cell_id.state) in places
+            if is_event or (is_measured and cell.value):
+                found[cell_id] = cell
+    for cell_id, cell in sorted(found.items()):
+        known = {bureau: part for bureau, part in cell.contributions.items() if part > 0}
+        if cell.read:
+            known[DESKS] = cell.read
+        if known:
+            yield [*_named(cell_id), known]
 
 
 def _changes(release: Release, system: System) -> Iterator[list[object]]:

@@ -40,11 +40,12 @@ from sinks.statistics.disclosure import (
 from sinks.statistics.disclosure.proofs import Proof
 from sinks.statistics.periods import Period
 
-__all__ = ["MEASURED", "Implied", "Numbers", "offences_least", "three_bureaus_least"]
+__all__ = ["EVENTS", "MEASURED", "Implied", "Numbers", "offences_least", "three_bureaus_least"]
 
 MEASURED = ("counts", "money")
 """Sources of datasets whose figures are measured of events."""
-_EVENTS = "events"
+EVENTS = "events"
+"""The measure of tables of events."""
 _BUREAUS = 3
 Place = tuple[tuple[str, str], ...]
 Least = Callable[[str | None, int], int]
@@ -63,7 +64,7 @@ class Numbers:
         """Of all its tables of events."""
         cells = {}
         for table in release.tables:
-            if table.measure == _EVENTS:
+            if table.measure == EVENTS:
                 for cell in table.cells:
                     cell_id = table.id_of(cell, release.dimensions)
                     cells[cell_id.at] = (cell_id, cell)
@@ -110,7 +111,7 @@ class Implied:
         proofs: dict[CellId, list[Proof]] = {}
         for proof in protection.proofs:
             for cell_id in proof.table:
-                if cell_id.measure == _EVENTS:
+                if cell_id.measure == EVENTS:
                     proofs.setdefault(cell_id, []).append(proof)
         return cls(
             Numbers.of(release, blocks),

@@ -38,6 +38,7 @@ from sinks.statistics.earlier import Earlier
 from sinks.statistics.event_numbers import EventNumbers
 from sinks.statistics.implied import MEASURED, Implied, Numbers
 from sinks.statistics.manifest import Manifest
+from sinks.statistics.offences import tell_offences
 from sinks.statistics.periods import Frequency, Period, state_of
 from sinks.statistics.plain import plain_rows
 from sinks.statistics.rows import PublishedRow, Status, suppressed_rows
@@ -58,6 +59,8 @@ class Made:
     protection: Protection
     merges: tuple[Merge, ...]
     losses: tuple[Loss, ...]
+    perturbed: tuple[Table, ...]
+    """True totals of what is told with noise, and for the first time."""
     unused: tuple[str, ...]
     """Public totals that are of no use: our figure is another."""
 
@@ -188,7 +191,17 @@ def make(
     status = Status.of(manifest, protected.release.tables, merges)
     rows = suppressed_rows(protected.release, protected.protection, manifest, status)
     numbers = EventNumbers.of(manifest, protected.release, protected.protection)
-    rows |= plain_rows(client, manifest, earlier, secret, merges, numbers, implied, status)
+    coarser = {
+        code: done.into for done in merges if done.dimension == "region" for code in done.codes
+    }
+    rows |= plain_rows(client, manifest, coarser, numbers, status)
+    counter, perturbed = Counter(client, manifest), list[Table]()
+    for name, dataset in manifest.published_datasets().items():
+        if dataset.source == "offences":
+            rows[name], totals = tell_offences(
+                dataset, counter, earlier, secret, coarser, implied, status
+            )
+            perturbed.append(totals)
     return Made(
         manifest,
         rows,
@@ -196,6 +209,7 @@ def make(
         protected.protection,
         merges,
         losses(protected.release.tables, protected.release.dimensions, protected.protection),
+        tuple(perturbed),
         unused,
     )
 

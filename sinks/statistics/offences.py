@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sinks.statistics.counting import Counter
 from sinks.statistics.cube import Grid
 from sinks.statistics.dataset import TIME, TOTAL, Dataset
-from sinks.statistics.disclosure import Cell, make_noise_table
+from sinks.statistics.disclosure import Cell, Table, make_noise_table
 from sinks.statistics.earlier import Earlier
 from sinks.statistics.implied import Implied, offences_least
 from sinks.statistics.periods import Period, state_of
 from sinks.statistics.rows import PublishedRow, Status, published_state
 
-__all__ = ["counted_offences", "offence_rows", "rows_to_hide"]
+__all__ = ["ToldOffences", "counted_offences", "rows_to_hide", "tell_offences"]
 
 Codes = tuple[str, str, str]
 """Year, region, offence."""
@@ -34,7 +35,15 @@ class _Sum:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-def offence_rows(
+class ToldOffences(NamedTuple):
+    """As a release has them."""
+
+    rows: tuple[PublishedRow, ...]
+    totals: Table
+    """True ones by year and region, of the years that are told for the first time."""
+
+
+def tell_offences(
     dataset: Dataset,
     counter: Counter,
     earlier: Iterable[Earlier],
@@ -42,8 +51,8 @@ def offence_rows(
     coarser: Mapping[str, str],
     implied: Implied,
     status: Status,
-) -> tuple[PublishedRow, ...]:
-    """Rows of closed years; `coarser` are regions that were merged, and into what."""
+) -> ToldOffences:
+    """Those of closed years; `coarser` are regions that were merged, and into what."""
     manifest, grid = counter.manifest, Grid.of(counter.manifest)
     told: dict[str, list[PublishedRow]] = {}
     for before in earlier:
@@ -54,18 +63,19 @@ def offence_rows(
             told.setdefault(code, rows)
     years = [year for year in grid.periods("year") if year.end <= manifest.newest.date()]
     if all(year.code in told for year in years):
-        return tuple(row for year in years for row in told[year.code])
+        known = tuple(row for year in years for row in told[year.code])
+        return ToldOffences(known, _totals(dataset, ()))
     sums = counted_offences(counter, years, secret, coarser)
-    hidden = rows_to_hide(
-        {
-            (year, region): Cell((year, region), found.events, found.parts, read=found.read)
-            for (year, region, code), found in sums.items()
-            if code == TOTAL and year not in told
-        },
-        implied,
-    )
     table = make_noise_table(manifest.noise.most, manifest.noise.variance, manifest.noise.seed)
-    states = {year.code: published_state(state_of(year, manifest.blocks)) for year in years}
+    states = {year.code: state_of(year, manifest.blocks) for year in years}
+    totals = {
+        (year, region): Cell(
+            (year, region), found.events, found.parts, read=found.read, state=states[year]
+        )
+        for (year, region, code), found in sums.items()
+        if code == TOTAL and year not in told
+    }
+    hidden = rows_to_hide(totals, implied)
     fresh = []
     for codes, found in sums.items():
         year, region, _ = codes
@@ -75,10 +85,14 @@ def offence_rows(
         value = None if shut else table.perturb(found.events, found.keys)
         letter = status.letter(year, region, is_hidden=True) if shut else "A"
         conf = "C" if shut else "F"
-        fresh.append(PublishedRow(codes, value, dataset.unit, letter, conf, states[year]))
-    return tuple(
-        sorted([*fresh, *(row for y in years for row in told.get(y.code, ()))], key=_codes)
-    )
+        state = published_state(states[year])
+        fresh.append(PublishedRow(codes, value, dataset.unit, letter, conf, state))
+    fresh += [row for year in years for row in told.get(year.code, ())]
+    return ToldOffences(tuple(sorted(fresh, key=_codes)), _totals(dataset, totals.values()))
+
+
+def _totals(dataset: Dataset, cells: Iterable[Cell]) -> Table:
+    return Table(dataset.name, dataset.measure, (TIME, "region"), tuple(cells))
 
 
 def _codes(row: PublishedRow) -> tuple[str, ...]:

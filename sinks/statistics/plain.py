@@ -1,12 +1,11 @@
-"""Datasets whose figures are no counts of cases, or carry noise.
+"""Datasets whose figures are no counts of cases.
 
-Whatever they say of a number of events is told only where that number is, so it says nothing new;
-offences where the proofs hold with them.
+Whatever they say of a number of events is told only where that number is, so it says nothing new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
@@ -14,12 +13,8 @@ from clickhouse_connect.driver.client import Client
 from sinks.statistics.counting import Counter
 from sinks.statistics.cube import STATISTICS, Grid
 from sinks.statistics.dataset import TIME, TOTAL, Dataset
-from sinks.statistics.disclosure import Merge
-from sinks.statistics.earlier import Earlier
 from sinks.statistics.event_numbers import EventNumbers
-from sinks.statistics.implied import Implied
 from sinks.statistics.manifest import Manifest
-from sinks.statistics.offences import offence_rows
 from sinks.statistics.periods import Period, state_of
 from sinks.statistics.rows import PublishedRow, Status, published_state
 
@@ -39,23 +34,15 @@ Rows = tuple[PublishedRow, ...]
 def plain_rows(
     client: Client,
     manifest: Manifest,
-    earlier: Iterable[Earlier],
-    secret: str,
-    merges: Iterable[Merge],
+    coarser: Mapping[str, str],
     numbers: EventNumbers,
-    implied: Implied,
     status: Status,
 ) -> dict[str, Rows]:
-    """Rows of those datasets, for the regions that the merges left."""
+    """Rows of those datasets; `coarser` are regions that were merged, and into what."""
     counter, grid = Counter(client, manifest), Grid.of(manifest)
-    coarser = {
-        code: done.into for done in merges if done.dimension == "region" for code in done.codes
-    }
     found: dict[str, Rows] = {}
     for name, dataset in manifest.published_datasets().items():
-        if dataset.source == "offences":
-            found[name] = offence_rows(dataset, counter, earlier, secret, coarser, implied, status)
-        elif dataset.source == "lag":
+        if dataset.source == "lag":
             found[name] = _lags(dataset, counter, grid, coarser, numbers, status)
         elif dataset.source == "coverage":
             found[name] = _coverage(dataset, manifest, grid, coarser, numbers, status)

@@ -20,7 +20,6 @@ from sinks.statistics.cube import Grid
 from sinks.statistics.dataset import Dataset
 from sinks.statistics.disclosure import Protection, Release
 from sinks.statistics.event_numbers import EventNumbers
-from sinks.statistics.implied import Implied
 from sinks.statistics.making import counted, dimensions_of
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.offences import counted_offences
@@ -60,8 +59,7 @@ def recomputed(
         rows = _offences(dataset, Counter(client, manifest), status)
     else:
         numbers = EventNumbers.of(manifest, release, _NOTHING_HIDDEN)
-        implied = Implied.of(release, _NOTHING_HIDDEN, numbers.blocks)
-        rows = plain_rows(client, manifest, (), "", (), numbers, implied, status)[name]
+        rows = plain_rows(client, manifest, {}, numbers, status)[name]
     return tuple(sorted(row._replace(conf_status=NOT_FOR_PUBLICATION) for row in rows))
 
 

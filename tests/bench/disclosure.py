@@ -20,12 +20,14 @@ from highspy._core import _Highs as Solver  # `Highs` prints before it can be to
 
 from deploy.attacker import judge, read_figures
 from schemas.reference import Reference
+from sinks.statistics.counting import Counter
 from sinks.statistics.disclosure import Protection, Release, System, check_proofs, losses, protect
 from sinks.statistics.disclosure.rules import why_sensitive
 from sinks.statistics.event_numbers import EventNumbers
 from sinks.statistics.implied import Implied
 from sinks.statistics.making import counted, dimensions_of
 from sinks.statistics.manifest import Manifest
+from sinks.statistics.offences import tell_offences
 from sinks.statistics.periods import Frequency, Period
 from sinks.statistics.plain import plain_rows
 from sinks.statistics.planning import Wanted, plan
@@ -65,7 +67,9 @@ def _measured(bench: str, millions: int) -> Outcome:
         numbers = EventNumbers.of(manifest, release, protection)
         status = Status.of(manifest, tables, ())
         implied = Implied.of(release, protection, numbers.blocks)
-        plain_rows(client, manifest, (), "secret", (), numbers, implied, status)
+        plain_rows(client, manifest, {}, numbers, status)
+        offences, counter = manifest.published_datasets()["offences"], Counter(client, manifest)
+        tell_offences(offences, counter, (), "secret", {}, implied, status)
         counting += clock.lap()
     structure = structure_of(release.tables, dimensions)
     rows = published(release.tables, dimensions, protection.hidden)

@@ -1001,6 +1001,19 @@ PARTITION BY release
 ORDER BY (release, measure, at, cut_off)
 COMMENT 'What must not be found out from this release and all before it';
 
+CREATE TABLE IF NOT EXISTS audit.parts
+(
+    release UInt32 COMMENT 'Number of the release',
+    measure LowCardinality(String) COMMENT 'Measure',
+    at Array(Tuple(String, String)) COMMENT 'Dimension and code, sorted, totals left out',
+    cut_off String COMMENT 'As it is published',
+    parts Map(String, UInt64) COMMENT 'What each bureau, and desks, know of it'
+)
+ENGINE = MergeTree
+PARTITION BY release
+ORDER BY (release, measure, at, cut_off)
+COMMENT 'Of figures that say something of numbers of events: offences, the events of their places, what is measured';
+
 CREATE TABLE IF NOT EXISTS audit.proofs
 (
     release UInt32 COMMENT 'Number of the release',

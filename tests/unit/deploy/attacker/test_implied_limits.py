@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from deploy.attacker import Figure, FigureId, Leak, Secret, Secrets, Structure, TableShape, judge
 from deploy.attacker.limits import MEASURED, measure_limits
 from deploy.attacker.published import read_figures
@@ -83,11 +85,43 @@ def test_persons_that_are_shown_are_of_three_bureaus_with_an_event_each() -> Non
 
 
 def test_a_bureau_among_the_three_knows_of_two_others() -> None:
-    africa = name("events", "africa")
-    secrets = Secrets({africa: Secret(7, (4, 10))}, {"KE": {africa: 5}})
+    africa, persons = name("events", "africa"), name("persons_arrested", "africa")
+    secrets = Secrets({africa: Secret(7, (4, 10))}, {"KE": {africa: 5, persons: 1}})
     assert leaks(secrets=secrets) == []
     found = leaks(*rows("persons_arrested_by_region", {"africa": 7}), secrets=secrets)
     assert [(leak.kind, leak.figure) for leak in found] == [("insider", africa)]
+
+
+def test_a_bureau_without_persons_knows_of_three_others() -> None:
+    africa = name("events", "africa")
+    secrets = Secrets({africa: Secret(8, (5, 11))}, {"KE": {africa: 5}})
+    assert leaks(secrets=secrets) == []
+    found = leaks(*rows("persons_arrested_by_region", {"africa": 7}), secrets=secrets)
+    assert [(leak.kind, leak.figure) for leak in found] == [("insider", africa)]
+
+
+@pytest.mark.parametrize(("named", "is_found"), [(0, True), (1, False)])
+def test_a_bureau_subtracts_from_offences_what_it_named_itself(named: int, is_found: bool) -> None:
+    """Of Africa's 10 events 5 are Kenya's; at least 5 of all name an offence."""
+    africa, offences = name("events", "africa"), name("offences", "africa")
+    secrets = Secrets({africa: Secret(10, (7, 13))}, {"KE": {africa: 5, offences: named}})
+    found = leaks(*rows("offences", {"africa": 6, "total": None}), secrets=secrets)
+    assert [(leak.kind, leak.figure) for leak in found] == [("insider", africa)] * is_found
+
+
+def test_a_proof_spares_no_program_where_a_bureau_subtracts_offences() -> None:
+    """Two offences of Africa, none of them Kenya's, refute the table with one event less there."""
+    africa, offences = name("events", "africa"), name("offences", "africa")
+    mena = name("events", "mena")
+    secrets = Secrets(
+        {africa: Secret(6, (3, 9)), mena: Secret(8, (5, 11))},
+        {"KE": {africa: 4, offences: 0}},
+        tables=({africa: 5, mena: 9}, {africa: 7, mena: 7}),
+    )
+    assert leaks(secrets=secrets) == []
+    twice = (*rows("offences", {"africa": 3}), *rows("offences", {"africa": 1}))
+    found = leaks(*twice, secrets=secrets)
+    assert [(leak.kind, leak.figure) for leak in found] == [("insider", africa), ("insider", mena)]
 
 
 def test_persons_are_none_where_there_is_no_event() -> None:
