@@ -1,16 +1,28 @@
-"""A release of thin data: a region with two active bureaus, and figures that say little of much."""
+"""A release of thin data: a region with two active bureaus, and figures that say little of much.
+
+Most of Africa's events are one bureau's, all of them name an offence, and of its four events of a
+quarter three, each of another bureau, say how many accounts were blocked: offences and accounts
+would say too much of those hidden numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from deploy.attacker import Leak, judge
-from deploy.attacker.limits import coverage_limits, lag_limits
+from deploy.attacker import FigureId, Leak, judge
+from deploy.attacker.limits import coverage_limits, lag_limits, measure_limits
 from deploy.attacker.reading import read_publication, read_secrets
+from schemas.clock import ManualClock
+from sinks.clickhouse.landing import BlockLander
+from sinks.clickhouse.statements import BlockPosition
 from sinks.statistics.dataset import load_datasets
+from tests.integration.fact_blocks import Fact, make_block, make_fact
 from tests.integration.release_world import ReleaseWorld, release_world, wanted
 
 THIN = "mena"
@@ -22,8 +34,30 @@ EVENTS = 200
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseWorld]:
     """With one release, by quarter."""
     with release_world(tmp_path_factory.mktemp("thin"), EVENTS, BUREAUS) as world:
+        world.operator.command(
+            "ALTER TABLE raw.facts UPDATE offence = '0701' WHERE region = 'africa' "
+            "AND kind != 'search' SETTINGS mutations_sync = 2"
+        )
+        facts = [an_event("BF", datetime(2025, 2, 1, tzinfo=UTC)) for _ in range(105)]
+        facts += [
+            an_event(
+                bureau, datetime(2025, 5, 1, tzinfo=UTC), measures=["accounts-blocked"],
+                measure_values=[Decimal("4.000")], measure_units=["account"],
+                measure_bases=["period"], measure_usd=[None],
+            )
+            for bureau in ("KE", "NG", "ZA")
+        ]  # fmt: skip
+        lander = BlockLander(world.operator, ManualClock())
+        lander.land(BlockPosition("thin", 0, 0), make_block(facts))
         world.releases().create(wanted("2026-01-01"))
         yield world
+
+
+def an_event(bureau: str, when: datetime, **measured: Any) -> Fact:
+    return make_fact(
+        occurred_at=when, published_at=when, recorded_at=when, bureau=bureau, region="africa",
+        kind="message", category="financial-fraud", offence="0701", **measured,
+    )  # fmt: skip
 
 
 def asked(world: ReleaseWorld, sql: str) -> list[tuple[object, ...]]:
@@ -82,6 +116,74 @@ def test_the_attacker_finds_nothing(world: ReleaseWorld) -> None:
     seen = read_publication(world.statistician)
     assert seen.structure.limits
     assert judge(seen.figures, seen.structure, read_secrets(world.publisher, 1)) == []
+
+
+def leaks_where_shown(world: ReleaseWorld, name: FigureId, value: int) -> set[FigureId | None]:
+    """What the attacker finds if that figure were shown: as it is, or as noise might have it."""
+    seen = read_publication(world.statistician)
+    noise = 5 if name.measure == "offences" else 0
+    figures = [
+        replace(figure, low=value, high=value + 2 * noise) if figure.id == name else figure
+        for figure in seen.figures
+    ]
+    assert figures != list(seen.figures)
+    limits = dict.fromkeys((*seen.structure.limits, *measure_limits(figures, seen.structure)))
+    structure = replace(seen.structure, limits=tuple(limits))
+    return {leak.figure for leak in judge(figures, structure, read_secrets(world.publisher, 1))}
+
+
+def test_offences_that_say_too_much_of_a_hidden_number_of_events_are_hidden(
+    world: ReleaseWorld,
+) -> None:
+    hidden = asked(
+        world,
+        "SELECT region FROM pub.offences GROUP BY region "
+        "HAVING countIf(conf_status = 'C' AND obs_value IS NULL) = count()",
+    )
+    shown = asked(world, "SELECT DISTINCT region FROM pub.offences WHERE conf_status = 'F'")
+    assert {("africa",), ("total",)} <= set(hidden)
+    assert shown
+    assert set(shown).isdisjoint(hidden)
+    ((number, cut_off),) = world.publisher.query(
+        "SELECT value, state FROM audit.cells WHERE release = 1 "
+        "AND dataset = 'events_by_kind' AND codes = ['2025', 'africa', 'total'] AND is_hidden"
+    ).result_rows
+    africa = FigureId("offences", (("region", "africa"), ("time_period", "2025")), cut_off)
+    assert africa._replace(measure="events") in leaks_where_shown(world, africa, number)
+
+
+def test_a_measure_that_says_too_much_of_a_hidden_number_of_events_is_hidden(
+    world: ReleaseWorld,
+) -> None:
+    ((dataset, codes, value, cut_off),) = world.publisher.query(
+        "SELECT dataset, codes, value, state FROM audit.cells "
+        "WHERE release = 1 AND has(reasons, 'implied')"
+    ).result_rows
+    assert (dataset, codes) == ("accounts_blocked_by_region", ["2025-Q2", "africa"])
+    place = (("region", "africa"), ("time_period", "2025-Q2"))
+    accounts = FigureId("accounts_blocked", place, cut_off)
+    assert accounts._replace(measure="events") in leaks_where_shown(world, accounts, value)
+
+
+def test_what_bureaus_know_of_offences_and_measures_is_in_the_auditor_s_account(
+    world: ReleaseWorld,
+) -> None:
+    parts = read_secrets(world.publisher, 1).parts
+    named = {
+        bureau: part
+        for bureau, known in parts.items()
+        for name, part in known.items()
+        if name.measure == "offences" and dict(name.at).get("region") == "europe"
+    }
+    ((true,),) = world.publisher.query(
+        "SELECT sum(sign * events) FROM raw.facts WHERE region = 'europe' "
+        "AND substring(offence, 1, 2) IN ('06', '07') AND toYear(occurred_at) = 2025 "
+        "AND recorded_at < '2026-01-01'"
+    ).result_rows
+    assert named.pop("(desks)") <= true
+    assert sum(named.values()) == true
+    blocked = [name for name in parts["KE"] if name.measure == "accounts_blocked"]
+    assert {len(name.at) for name in blocked} == {1, 2}
 
 
 def test_bureaus_that_reported_are_told_only_where_the_number_of_events_is(
