@@ -1,20 +1,16 @@
 """Random histories, landed as the loader lands them, against a recount in plain Python.
 
-Three regions, three kinds, three categories; events, repeats, corrections, recalls before and after
-their event, bureaus that move to another region, late arrivals, whole topics loaded twice and by
-two loaders at once. Each history has a year of its own, so that one ClickHouse holds all of them.
+Whole topics are loaded twice, and by two loaders at once. Each history has a year of its own, so
+that one ClickHouse holds all of them.
 """
 
 from __future__ import annotations
 
 import random
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import product
 
 import pytest
@@ -27,113 +23,44 @@ from sinks.clickhouse.landing import BlockLander
 from sinks.clickhouse.statements import BlockPosition
 from sinks.statistics.counting import Counter as FactCounter
 from sinks.statistics.dataset import load_datasets
-from sinks.statistics.disclosure import Table
-from sinks.statistics.making import counted
+from sinks.statistics.disclosure import Protection, Release, Table
+from sinks.statistics.making import counted, dimensions_of
 from sinks.statistics.manifest import Codes, Manifest, Noise
+from sinks.statistics.offences import counted_offences
 from sinks.statistics.periods import Frequency, Period, cut_off_text, parse_cut_off
 from sinks.statistics.planning import Wanted, default_rules
 from sinks.statistics.recomputing import recomputed
+from sinks.statistics.rows import Status, suppressed_rows
 from tests.integration.clickhouse_process import ClickHouseProcess
 from tests.integration.fact_blocks import Fact, correction_of, make_block, make_fact, recall_of
+from tests.integration.histories import (
+    CATEGORIES,
+    DATABASES,
+    KINDS,
+    OPERATIONS,
+    REGIONS,
+    history,
+)
+from tests.integration.recounting import (
+    Key,
+    as_of_their_quarters,
+    counting,
+    measured_in,
+    recounted,
+    recounted_offences,
+    searches_as_of_their_quarters,
+    withdrawn,
+)
 
-REGIONS = ("africa", "europe", "mena")
-KINDS = ("arrest", "message", "notice")
-CATEGORIES = ("corruption", "terrorism", "uncategorised")
 YEARS = range(2000, 2003)
 """A history each."""
-EVENTS = 150
 WITHDRAWALS = {"withdrawals_by_kind": "kind", "withdrawals_by_reason": "subtype"}
 DATASETS = ("events_by_kind", "events_by_category", "events_by_category_and_kind")
-MEASURED = "persons_arrested_by_region"
-Key = tuple[str, ...]
-
-
-def history(year: int) -> list[list[Fact]]:
-    """Blocks of facts in the order in which they are loaded, seeded by the year."""
-    draw = random.Random(year)
-    facts: list[Fact] = []
-    later: list[Fact] = []
-    for number in range(EVENTS):
-        facts.append(_event(draw, year, number))
-    for fact in list(facts):
-        dice, after = draw.random(), timedelta(days=draw.choice((1, 40, 200)))
-        recorded = fact["recorded_at"] + after
-        if dice < 0.15:
-            corrected = correction_of(
-                fact,
-                **{name: fact[name] for name in ("occurred_at", "region", "measures")},
-                measure_values=fact["measure_values"], measure_units=fact["measure_units"],
-                measure_bases=fact["measure_bases"], measure_usd=fact["measure_usd"],
-                category=draw.choice(CATEGORIES), recorded_at=recorded, published_at=recorded,
-                source_offset=fact["source_offset"] + 1000,
-            )  # fmt: skip
-            later.append(corrected)
-            if draw.random() < 0.4:
-                at = recorded + timedelta(days=30)
-                later.append(recall_of(corrected, recorded_at=at, source_offset=9000))
-        elif dice < 0.3:
-            later.append(recall_of(fact, recorded_at=recorded, source_offset=8000))
-        elif dice < 0.4:
-            facts.append(dict(fact))  # the same record, loaded in another block
-    everything = [*facts, *later]
-    draw.shuffle(everything)
-    half = len(everything) // 2
-    return [everything[:half], everything[half:]]
-
-
-def _event(draw: random.Random, year: int, number: int) -> Fact:
-    occurred = datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=draw.randrange(365 * 24))
-    late = timedelta(days=draw.choice((0, 0, 0, 5, 60, 300)))
-    bureau = f"{draw.choice('ABC')}{draw.choice('XYZ')}"
-    home = REGIONS["ABC".index(bureau[0])]
-    moved = bureau == "AX" and occurred.month > 6
-    persons = draw.choice((0, 0, 1, 3))
-    return make_fact(
-        event_id=uuid.UUID(int=draw.getrandbits(128), version=4),
-        occurred_at=occurred, published_at=occurred, recorded_at=occurred + late,
-        bureau=bureau, region="mena" if moved else home,
-        kind=draw.choice(KINDS), category=draw.choice(CATEGORIES),
-        restricted=draw.choice(("none", "none", "withheld")), test=draw.random() < 0.05,
-        measures=["persons-arrested"] * bool(persons),
-        measure_values=[Decimal(f"{persons}.000")] * bool(persons),
-        measure_units=["person"] * bool(persons), measure_bases=["period"] * bool(persons),
-        measure_usd=[None] * bool(persons), source_offset=number,
-    )  # fmt: skip
-
-
-def counting(facts: list[Fact], cut_off: datetime) -> Iterator[Fact]:
-    """Facts that count as of a cut-off, each copy; struck ones are gone when we knew of both."""
-    known = [fact for fact in facts if fact["recorded_at"] < cut_off and not fact["test"]]
-    strikes = [fact for fact in known if fact["supersedes_event_id"] is not None]
-    for fact in known:
-        if fact["kind"] == "recall":
-            continue
-        chain = fact["root"] or fact["event_id"]
-        if not any(
-            strike["supersedes_event_id"] == fact["event_id"]
-            or (strike["kind"] == "recall" and strike["root"] == chain)
-            for strike in strikes
-        ):
-            yield fact
-
-
-def recounted(dimensions: tuple[str, ...], facts: list[Fact], measure: str = "") -> Counter[Key]:
-    """Every cell that is not zero, in plain Python."""
-    cells: Counter[Key] = Counter()
-    for fact in facts:
-        value = 1
-        if measure:
-            value = sum(
-                int(v)
-                for m, v in zip(fact["measures"], fact["measure_values"], strict=True)
-                if m == measure
-            )
-        month = fact["occurred_at"].month
-        times = (f"{fact['occurred_at'].year}-Q{(month + 2) // 3}", str(fact["occurred_at"].year))
-        own = [name for name in dimensions if name != "time_period"]
-        for time, *codes in product(times, *((fact[name], "total") for name in own)):
-            cells[time, *codes] += value
-    return cells
+MEASURED = {
+    "persons_arrested_by_region": "persons-arrested",
+    "amount_seized_by_region": "amount-seized",
+    "amount_seized_by_category": "amount-seized",
+}
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +89,11 @@ def landed(service: ClickHouseProcess, client: Client) -> dict[int, list[Fact]]:
 
 
 def manifest_of(cut_offs: dict[str, str]) -> Manifest:
-    names = (*DATASETS, MEASURED, *WITHDRAWALS)
-    codes = replace(Codes.of(Reference.load()), regions=REGIONS, kinds=KINDS, categories=CATEGORIES)
+    names = (*DATASETS, *MEASURED, *WITHDRAWALS, "operations", "searches")
+    codes = replace(
+        Codes.of(Reference.load()), regions=REGIONS, kinds=KINDS, categories=CATEGORIES,
+        databases=DATABASES, offences=("06", "0601", "07", "0701"),
+    )  # fmt: skip
     return Manifest(
         1, max(cut_offs.values()), Frequency.QUARTER, min(cut_offs), False, "", "test", cut_offs,
         codes, default_rules(), Noise(),
@@ -177,44 +107,58 @@ def test_every_cell_is_a_recount_of_the_history_within_its_cut_off(
 ) -> None:
     cut_offs = all_cut_offs(months)
     found = {table.name: table for table in counted(client, manifest_of(cut_offs))}
-    for name in (*DATASETS, MEASURED):
-        expected: Counter[Key] = Counter()
-        for year, facts in landed.items():
-            for quarter in range(1, 5):
-                code = f"{year}-Q{quarter}"
-                counts = [
-                    fact
-                    for fact in counting(facts, parse_cut_off(cut_offs[code]))
-                    if _quarter(fact["occurred_at"].date()) == code
-                ]
-                measure = "persons-arrested" if name == MEASURED else ""
-                expected += recounted(found[name].dimensions, counts, measure)
+    counts = [fact for facts in landed.values() for fact in as_of_their_quarters(facts, cut_offs)]
+    for name in (*DATASETS, *MEASURED):
+        expected = recounted(found[name].dimensions, counts, MEASURED.get(name, ""))
         published = {cell.codes[0] for cell in found[name].cells}
         expected = Counter({key: n for key, n in expected.items() if n and key[0] in published})
         assert values(found[name]) == expected, name
-
-
-def withdrawn(facts: list[Fact], what: str) -> Iterator[tuple[datetime, str]]:
-    """When events were recalled that nothing had struck before, each copy, and its kind or why."""
-    strikes = sorted(
-        (fact for fact in facts if fact["supersedes_event_id"] is not None),
-        key=lambda strike: (strike["recorded_at"], str(strike["event_id"])),
+    searches = [
+        fact for facts in landed.values() for fact in searches_as_of_their_quarters(facts, cut_offs)
+    ]
+    assert values(found["searches"]) == recounted(found["searches"].dimensions, searches)
+    offences = recounted_offences(counts)
+    counted_ones = counted_offences(
+        FactCounter(client, manifest_of(cut_offs)), map(Period.parse, map(str, YEARS)), "", {}
     )
-    for fact in facts:
-        chain = fact["root"] or fact["event_id"]
-        first = next(
-            (
-                strike
-                for strike in strikes
-                if strike["supersedes_event_id"] == fact["event_id"]
-                or (strike["kind"] == "recall" and strike["root"] == chain)
-            ),
-            None,
-        )
-        if fact["test"] or fact["kind"] == "recall" or first is None or first["kind"] != "recall":
-            continue
-        at = max(fact["recorded_at"], first["recorded_at"])
-        yield at, (fact if what == "kind" else first)[what]
+    assert {key: one.events for key, one in counted_ones.items() if one.events} == offences
+
+
+def test_the_results_of_an_operation_are_a_recount_whenever_they_happened(
+    client: Client, landed: dict[int, list[Fact]]
+) -> None:
+    """Each operation as of its own cut-off, not of a quarter's."""
+    cut_offs = dict(zip(OPERATIONS, ("2001-03-01T00:00:00Z", "2004-01-01T00:00:00Z"), strict=True))
+    tables = counted(client, manifest_of(all_cut_offs(0) | cut_offs))
+    (found,) = (table for table in tables if table.name == "operations")
+    expected: Counter[Key] = Counter()
+    for operation, at in cut_offs.items():
+        for fact in counting([f for facts in landed.values() for f in facts], parse_cut_off(at)):
+            if fact["operation"] == operation:
+                for measure, value in measured_in(fact).items():
+                    expected[operation, measure] += value
+    assert len(expected) == 4
+    assert values(found) == expected
+
+
+def test_what_is_printed_of_a_rounded_figure_is_the_nearest_multiple(
+    client: Client, landed: dict[int, list[Fact]]
+) -> None:
+    manifest = manifest_of(all_cut_offs(2))
+    tables = {table.name: table for table in counted(client, manifest)}
+    rounded_ones = tuple(tables[name] for name in ("searches", "amount_seized_by_region"))
+    release = Release(dimensions_of(manifest, ()), rounded_ones, default_rules())
+    status = Status.of(manifest, tables.values(), ())
+    nothing_hidden = Protection({}, frozenset(), (), {}, frozenset(), 0, 0)
+    rows = suppressed_rows(release, nothing_hidden, manifest, status)
+    for table, step in zip(rounded_ones, (10, 1000), strict=True):
+        printed = {row.codes: row.value for row in rows[table.name]}
+        true = {cell.codes: cell.value for cell in table.cells}
+        assert len(set(printed.values())) > 2
+        for codes, value in printed.items():
+            assert isinstance(value, int)
+            assert value % step == 0
+            assert abs(2 * (true[codes] - value)) <= step
 
 
 @pytest.mark.parametrize("months", [0, 12])
@@ -282,13 +226,24 @@ def test_every_rollup_is_a_recount_of_the_log(
     ever = datetime(2100, 1, 1, tzinfo=UTC)
     counts = list(counting(everything, ever))
     recalls = [f for f in everything if f["kind"] == "recall" and not f["test"]]
-    persons = sum(int(sum(fact["measure_values"])) for fact in counts)
-    events = len(counts) + len(recalls)
+    searches = sum(f["events"] for f in everything if f["kind"] == "search" and not f["test"])
+    measured = sum(sum(fact["measure_values"]) for fact in counts)
+    events = len(counts) + len(recalls) + searches
     for view in ("agg.events_by_month", "agg.events_by_day"):
         (row,) = client.query(f"SELECT sum(events) FROM {view}").result_rows
         assert row[0] == events, view
-    (row,) = client.query("SELECT toInt64(sum(value)) FROM agg.measures_by_month").result_rows
-    assert row[0] == persons
+    (row,) = client.query("SELECT sum(value) FROM agg.measures_by_month").result_rows
+    assert row[0] == measured
+    rows = client.query(
+        "SELECT toYear(month), database, result, sum(events) FROM agg.searches_by_month "
+        "GROUP BY ALL HAVING sum(events) != 0"
+    ).result_rows
+    by_year: Counter[tuple[int, str, str]] = Counter()
+    for fact in everything:
+        if fact["kind"] == "search" and not fact["test"]:
+            key = (fact["occurred_at"].year, fact["subtype"], fact["result"])
+            by_year[key] += fact["events"]
+    assert {row[:3]: row[3] for row in rows} == by_year
 
 
 def test_the_reporting_lag_of_a_corrected_event_is_that_of_its_first_report(
