@@ -11,6 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import product
 
 import pytest
@@ -291,3 +292,59 @@ def test_recomputed_as_of_any_moment_an_event_counts_from_its_landing_until_its_
     assert counted_at(known + second) == {1}
     assert counted_at(recalled) == {1}
     assert counted_at(recalled + second) == set()
+
+
+def test_the_general_secretariat_is_no_respondent(
+    service: ClickHouseProcess, client: Client
+) -> None:
+    """Its notices are those of the first member concerned, its corrections the first bureau's."""
+    when = datetime(2011, 2, 1, tzinfo=UTC)
+    same = {"occurred_at": when, "recorded_at": when, "published_at": when}
+    own = make_fact(**same, bureau="DE", kind="message")
+    facts = [
+        own,
+        correction_of(own, **{**same, "recorded_at": when + timedelta(days=1)}, bureau="XP"),
+        make_fact(**same, bureau="FR", kind="notice"),
+        make_fact(**same, bureau="XP", kind="notice", countries=["AT", "EG"]),
+        make_fact(**same, bureau="XP", kind="notice", countries=["EG", "AT"]),
+        make_fact(**same, bureau="XP", kind="notice", countries=[]),
+        make_fact(**same, bureau="XP", kind="arrest", countries=["AT"], **arrested(1)),
+    ]
+    lander = BlockLander(service.connection.client(), ManualClock())
+    lander.land(BlockPosition("secretariat", 6, 0), make_block(facts))
+    counter = FactCounter(client, manifest_of({"2011-Q1": "2011-05-01T00:00:00Z"}))
+    counts = {(part.bureau, part.codes["region"], part.codes["kind"]) for part in counter.events()}
+    assert counts == {
+        ("DE", "europe", "message"),
+        ("FR", "europe", "notice"),
+        ("AT", "europe", "notice"),
+        ("EG", "mena", "notice"),
+    }
+    assert {part.value for part in counter.events()} == {1}
+    assert list(counter.measures()) == []
+
+
+def test_a_person_whom_two_bureaus_report_counts_twice(
+    service: ClickHouseProcess, client: Client
+) -> None:
+    """Nothing in a fact says who it is: they may be one person, or two."""
+    when = datetime(2012, 2, 1, tzinfo=UTC)
+    facts = [
+        make_fact(
+            occurred_at=when, recorded_at=when, published_at=when, kind="arrest", bureau=bureau,
+            operation=OPERATIONS[0], countries=["DE", "FR"], **arrested(1),
+        )
+        for bureau in ("DE", "FR")
+    ]  # fmt: skip
+    lander = BlockLander(service.connection.client(), ManualClock())
+    lander.land(BlockPosition("persons", 7, 0), make_block(facts))
+    counter = FactCounter(client, manifest_of({"2012-Q1": "2012-05-01T00:00:00Z"}))
+    counts = [(measure, part.bureau, part.value) for measure, part in counter.measures()]
+    assert sorted(counts) == [("persons-arrested", "DE", 1), ("persons-arrested", "FR", 1)]
+
+
+def arrested(persons: int) -> dict[str, object]:
+    return {
+        "measures": ["persons-arrested"], "measure_values": [Decimal(f"{persons}.000")],
+        "measure_units": ["person"], "measure_bases": ["period"], "measure_usd": [None],
+    }  # fmt: skip
