@@ -212,7 +212,11 @@ def find_sums(ids: Mapping[CellId, int], dimensions: Mapping[str, Dimension]) ->
                     )
                 rest = None
                 if len(known) < len(way):
+                    # by what is missing: two ways to split a total may leave different rests
+                    missing = ",".join(
+                        code for code, part in zip(way, parts, strict=True) if part is None
+                    )
                     rest = CellId(
-                        f"{cell_id.measure} (rest by {name}: {way[0]})", cell_id.at, cell_id.state
+                        f"{cell_id.measure} (rest by {name}: {missing})", cell_id.at, cell_id.state
                     )
                 yield Sum(cell_id, known, rest)

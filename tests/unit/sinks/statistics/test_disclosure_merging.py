@@ -16,6 +16,7 @@ from sinks.statistics.disclosure import (
     MergeStep,
     PublicTotal,
     Release,
+    System,
     Table,
     TableError,
     merge,
@@ -152,3 +153,17 @@ def test_perturbed_cells_are_not_merged() -> None:
     noisy = replace(release, tables=(replace(release.tables[0], cells=cells),))
     with pytest.raises(TableError, match="merge the true figures first"):
         merge(noisy, "kind", ("arrest", "seizure"), "operational")
+
+
+def test_after_two_merges_every_sum_is_still_true() -> None:
+    """What the first merge leaves of a total is not what the second one does."""
+    kinds = ("arrest", "freeze", "message", "notice", "seizure")
+    cells = (*(Cell((kind,), n) for n, kind in enumerate(kinds, 7)), Cell(("total",), 45))
+    table = Table("t", "events", ("kind",), cells)
+    release = Release({"kind": Dimension("kind", {"total": (kinds,)})}, (table,))
+    release = merge(release, "kind", ("message", "notice"), "paper")
+    release = merge(release, "kind", ("freeze", "seizure"), "assets")
+    system = System(release.tables, release.dimensions)
+    assert len(system.equations) == 4
+    for equation in system.equations:
+        assert sum(sign * system.values[number] for number, sign in equation) == 0
