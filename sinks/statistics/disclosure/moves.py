@@ -39,6 +39,8 @@ class MoveFinder:
         self.system = system
         self.hidden: set[int] = set()
         """Open cells that are hidden by now; a move hides more where it must."""
+        self._shut: set[int] = set()
+        """Cells that no move may take out of what they show."""
         self.solved = 0
         """Linear programs so far."""
         self.fractional = 0
@@ -54,7 +56,6 @@ class MoveFinder:
         for number, standing in enumerate(system.standing):
             if standing is Standing.PUBLIC:
                 continue
-            value, high = system.values[number], system.high[number]
             price = _FREE
             if standing is Standing.OPEN:
                 self._add_shown_range(number, costs, upper)
@@ -66,8 +67,7 @@ class MoveFinder:
             self._columns[number] = (len(self._owner), len(self._owner) + 1)
             self._owner += [(number, 1), (number, -1)]
             costs += [price, price]
-            room = value - system.low[number]
-            upper += [highspy.kHighsInf if high is None else high - value, room]
+            upper += self._rooms_of(number)
         self._costs, self._upper = costs, upper
         self._signs = [dict(equation) for equation in system.equations]
         self._solver = self._load()
@@ -118,10 +118,39 @@ class MoveFinder:
         for number in sorted(set(numbers) - self.hidden):
             self.hidden.add(number)
             for column in self._ranges.get(number, ()):
-                self._upper[column] = 0.0
-                self._solver.changeColBounds(column, 0.0, 0.0)
+                self._set_room(column, 0.0)
             for column in self._columns[number]:
                 self._solver.changeColCost(column, _FREE * (1 + _tie_break(self.system, number)))
+            if number in self._shut:
+                self._shut.discard(number)
+                for column, room in zip(self._columns[number], self._rooms_of(number), strict=True):
+                    self._set_room(column, room)
+
+    def show(self, number: int) -> None:
+        """From now on this cell, hidden so far, moves within what it shows alone.
+
+        Unlike others that are shown, until it is hidden again. Not between :meth:`know` and
+        :meth:`forget`.
+        """
+        self.hidden.discard(number)
+        self._shut.add(number)
+        for column in self._columns[number]:
+            self._set_room(column, 0.0)
+        value = self.system.values[number]
+        for column in self._ranges.get(number, ()):
+            _, sign = self._owner[column]
+            shown = self.system.shown_high if sign > 0 else self.system.shown_low
+            self._set_room(column, float(abs(shown[number] - value)))
+
+    def _set_room(self, column: int, room: float) -> None:
+        self._upper[column] = room
+        self._solver.changeColBounds(column, 0.0, room)
+
+    def _rooms_of(self, number: int) -> tuple[float, float]:
+        """How far the cell may go up and down if nobody sees it."""
+        value, high = self.system.values[number], self.system.high[number]
+        up = highspy.kHighsInf if high is None else float(high - value)
+        return up, float(value - self.system.low[number])
 
     def to_hide(self, moves: Moves) -> list[int]:
         """Open cells, shown so far, that the move takes out of what they show."""

@@ -2,8 +2,8 @@
 
 Greedy: the largest sensitive cells first; for each cell and direction that no proof covers yet, one
 linear program finds the cheapest move that would, and what it moves is hidden. Then each bureau,
-and desks, who know their own parts, are tried in the same way. At the end whatever no proof needs
-is shown again, so every hidden cell moves in some proof: none has width 0.
+and desks, who know their own parts, are tried in the same way. At the end whatever the proofs can
+do without is shown again, so every hidden cell moves in some proof: none has width 0.
 
 Protected: sensitive cells, against readers of everything published by this release and earlier
 ones, of the public figures that were declared, and against each bureau alone. Not protected:
@@ -18,11 +18,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from sinks.statistics.disclosure.known_moves import KnownMoves
 from sinks.statistics.disclosure.moves import MoveFinder
+from sinks.statistics.disclosure.needless import Needless
 from sinks.statistics.disclosure.proofs import Proof
 from sinks.statistics.disclosure.rules import Reason, Rules, why_sensitive
 from sinks.statistics.disclosure.system import Moves, Standing, System
 from sinks.statistics.disclosure.tables import CellId, Dimension, PublicTotal, Table
+from sinks.statistics.disclosure.targets import Proved, Target, Targets
 from sinks.statistics.disclosure.vintages import Change, Vintage, sensitive_changes
 
 __all__ = ["Protection", "Release", "default_price", "protect"]
@@ -59,6 +62,8 @@ class Protection:
     """Linear programs solved."""
     fractional: int
     """Those whose answer had fractions."""
+    shown_again: int
+    """Cells that were hidden with the sensitive ones, and proved to be of no use."""
 
     @property
     def hidden(self) -> frozenset[CellId]:
@@ -70,8 +75,9 @@ def default_price(value: int) -> float:
     """Price of hiding a cell, a unit of its move.
 
     Larger cells are missed more, but small ones can move by little, so that it takes many of them.
-    Of the prices tried this one hides the fewest cells of a million messages (24.0 per cent of
-    those that are not zero; by the logarithm 25.0) within a hundredth of the events.
+    Of the prices tried this one hid the fewest cells of a million messages (24.0 per cent of those
+    that are not zero, by the logarithm 25.0; nothing merged, nothing shown again) within a
+    hundredth of the events.
     """
     return 1000.0 / math.sqrt(2 + value) + 4.0 * value
 
@@ -90,6 +96,7 @@ def protect(release: Release, price: Callable[[int], float] = default_price) -> 
         unprotected=frozenset().union(*(one.unprotected for one in found)),
         programs=sum(one.programs for one in found),
         fractional=sum(one.fractional for one in found),
+        shown_again=sum(one.shown_again for one in found),
     )
 
 
@@ -123,16 +130,12 @@ def _of_measures(vintage: Vintage, measures: frozenset[str]) -> Vintage:
     )
 
 
-Target = tuple[int, bool]
-"""A cell's number, and whether upwards."""
-
-
 class _Protecting:
     """The work of one call: targets, the moves that cover them, and what those hide."""
 
     def __init__(self, release: Release, system: System, price: Callable[[int], float]) -> None:
         self.system = system
-        self.rules = release.rules
+        self.targets = Targets(system, release.rules)
         self.vintages = release.vintages
         self.primary = self._find_primary(release)
         self.guarded = sorted(
@@ -146,18 +149,15 @@ class _Protecting:
             key=lambda number: (-system.values[number], number),
         )
         self.finder = MoveFinder(system, lambda number: price(system.values[number]))
-        self.rooms = [self._rooms_of(number) for number in range(len(system.ids))]
-        """How far each cell may go down and up as it is published by now."""
+        self.known = KnownMoves(system)
         self._hide(system.index[cell_id] for cell_id in self.primary)
         self._hide(system.hidden_before)
-        self.units: dict[int, list[Moves]] = {}
-        """Moves found so far, each divided by its greatest common divisor, by cell."""
-        self.seen_units: set[frozenset[tuple[int, int]]] = set()
-        self.proved: dict[tuple[Target, str | None], Moves] = {}
+        self.proved: Proved = {}
         self.widened: dict[Target, Moves] = {}
         """Of secondary cells of earlier releases: by one, one way."""
         self.unprotected: set[int] = set()
-        self.largest_parts = _parts_by_cell(system)
+        self.shown_again = self.solved_again = self.fractional_again = 0
+        """Of showing again what need not be hidden: cells, linear programs."""
 
     def _find_primary(self, release: Release) -> dict[CellId, frozenset[Reason]]:
         system = self.system
@@ -184,76 +184,33 @@ class _Protecting:
         for target in [(number, upward) for number in self.guarded for upward in (True, False)]:
             self._prove(target, None)
         self._prove_against_insiders()
+        if not self.unprotected:
+            self._show_needless()
         earlier = self._hidden_earlier()
         self._widen_earlier(earlier)
         return self._result(earlier)
 
-    def _bar(self, target: Target, reader: str | None) -> int:
-        """Value of the cell at which the target is met."""
-        number, upward = target
-        value = self.system.values[number]
-        if reader is None:
-            return self.rules.upper_bar(value) if upward else self.rules.lower_bar(value)
-        part = self.system.known_parts[reader].get(number, 0)
-        others = value - part
-        if upward:
-            return part + self.rules.insider_upper_bar(others)
-        return part + self.rules.insider_lower_bar(others)
-
     def _prove(self, target: Target, reader: str | None) -> None:
         """Cover a target by a move found before, or by the cheapest new one."""
         number, _ = target
-        amount = self._bar(target, reader) - self.system.values[number]
+        amount, own = self.targets.amount(target, reader), self.targets.own(reader)
         if amount == 0:
             self.proved[target, reader] = {}
             return
-        own = self.system.known_parts[reader] if reader is not None else {}
-        moves = self._known_move(number, amount, own)
+        moves = self.known.find(number, amount, own)
         if moves is None:
             moves = self.finder.find(number, amount, own)
             if moves is None:
                 self.unprotected.add(number)
                 return
             self._hide(self.finder.to_hide(moves))
-            self._remember(moves)
+            self.known.remember(moves)
         self.proved[target, reader] = moves
-
-    def _remember(self, moves: Moves) -> None:
-        divisor = math.gcd(*moves.values())
-        unit = {number: change // divisor for number, change in moves.items()}
-        key = frozenset(unit.items())
-        if key not in self.seen_units:
-            self.seen_units.add(key)
-            for number in unit:
-                self.units.setdefault(number, []).append(unit)
-
-    def _known_move(self, number: int, amount: int, own: Mapping[int, int]) -> Moves | None:
-        """The first multiple of an earlier move, either way round, that does."""
-        for unit in self.units.get(number, ()):
-            times = -(-abs(amount) // abs(unit[number]))
-            if (unit[number] > 0) != (amount > 0):
-                times = -times
-            for other, change in unit.items():
-                down, up = self.rooms[other]
-                moved = change * times
-                if moved > up or -moved > down:
-                    break
-                if moved < 0 and self.system.values[other] + moved < own.get(other, 0):
-                    break
-            else:
-                return {other: change * times for other, change in unit.items()}
-        return None
 
     def _hide(self, numbers: Iterable[int]) -> None:
         numbers = list(numbers)
         self.finder.hide(numbers)
-        for number in numbers:
-            self.rooms[number] = self._rooms_of(number)
-
-    def _rooms_of(self, number: int) -> tuple[int, float]:
-        value = self.system.values[number]
-        low, high = self.system.limits(number, self.finder.hidden)
-        return value - low, math.inf if high is None else high - value
+        self.known.publish(numbers, self.finder.hidden)
 
     def _hidden_earlier(self) -> frozenset[int]:
         """What earlier releases hid, and nobody has shown since: it stays hidden."""
@@ -270,10 +227,10 @@ class _Protecting:
         moved = {number for moves in self.proved.values() for number in moves}
         for number in sorted(earlier - moved):
             for amount in (1, -1):
-                moves = self._known_move(number, amount, {}) or self.finder.find(number, amount)
+                moves = self.known.find(number, amount, {}) or self.finder.find(number, amount)
                 if moves is not None:
                     self._hide(self.finder.to_hide(moves))
-                    self._remember(moves)
+                    self.known.remember(moves)
                     self.widened[number, amount > 0] = moves
                     break
             else:
@@ -283,31 +240,29 @@ class _Protecting:
         """Prove anew whatever some reader's own part refutes."""
         pairs: dict[str, list[Target]] = {}
         for (target, _), moves in list(self.proved.items()):
-            for reader in self._refuting(moves):
-                if self._matters(target[0], reader):
-                    pairs.setdefault(reader, []).append(target)
+            for reader in self.targets.unconvinced(target, moves):
+                pairs.setdefault(reader, []).append(target)
         for reader in sorted(pairs):
-            own = self.system.known_parts[reader]
+            own = self.targets.own(reader)
             self.finder.know(own)
             for target in pairs[reader]:
                 self._prove(target, reader)
             self.finder.forget(own)
 
-    def _refuting(self, moves: Moves) -> Iterator[str]:
-        """Who knows that a cell is larger than this move has it."""
-        found = set()
-        for number, change in moves.items():
-            if change < 0:
-                value = self.system.values[number] + change
-                for part, reader in self.largest_parts.get(number, ()):
-                    if part <= value:
-                        break
-                    found.add(reader)
-        return iter(sorted(found))
-
-    def _matters(self, number: int, reader: str) -> bool:
-        """There are others in the cell whose sum the reader might tell."""
-        return self.system.values[number] > self.system.known_parts[reader].get(number, 0)
+    def _show_needless(self) -> None:
+        """Of what is hidden for others, to stay hidden only if a proof needs it."""
+        system = self.system
+        kept = {system.index[cell_id] for cell_id in self.primary} | system.hidden_before
+        moved = {number for moves in self.proved.values() for number in moves}
+        secondary = moved & self.finder.hidden - kept
+        needless = Needless(self.targets, self.proved, frozenset(kept | secondary), self.known)
+        needless.show(secondary)
+        moved = {number for moves in self.proved.values() for number in moves}
+        self.shown_again = len(secondary - moved)
+        self.solved_again, self.fractional_again = (
+            needless.finder.solved,
+            needless.finder.fractional,
+        )
 
     def _result(self, earlier: frozenset[int]) -> Protection:
         system = self.system
@@ -331,14 +286,15 @@ class _Protecting:
                 for n in sorted(hidden)
             },
             unprotected=frozenset(system.ids[number] for number in self.unprotected),
-            programs=self.finder.solved,
-            fractional=self.finder.fractional,
+            programs=self.finder.solved + self.solved_again,
+            fractional=self.finder.fractional + self.fractional_again,
+            shown_again=self.shown_again,
         )
 
     def _proofs(self) -> Iterator[Proof]:
         system = self.system
         for (target, reader), moves in self.proved.items():
-            yield self._proof(target, self._bar(target, reader), moves, reader)
+            yield self._proof(target, self.targets.bar(target, reader), moves, reader)
         for target, moves in self.widened.items():
             bar = system.values[target[0]] + (1 if target[1] else -1)
             yield self._proof(target, bar, moves, None)
@@ -355,14 +311,3 @@ class _Protecting:
             },
             reader=reader,
         )
-
-
-def _parts_by_cell(system: System) -> dict[int, list[tuple[int, str]]]:
-    """For each cell who knows a part of it, the largest part first."""
-    parts: dict[int, list[tuple[int, str]]] = {}
-    for reader, own in system.known_parts.items():
-        for number, part in own.items():
-            parts.setdefault(number, []).append((part, reader))
-    for known in parts.values():
-        known.sort(key=lambda entry: (-entry[0], entry[1]))
-    return parts
