@@ -18,7 +18,7 @@ from sinks.statistics.earlier import Earlier
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.periods import Period
 
-__all__ = ["changes_since"]
+__all__ = ["changes_since", "told_as"]
 
 _WITH_CHAINS = frozenset({"events", "counts", "money", "bureaus"})
 Codes = tuple[str, ...]
@@ -105,8 +105,16 @@ def _places(
         elif table.name == "events_by_bureau":
             choices.append({bureau})
         else:
-            choices.append({codes[name], coarser.get((name, codes[name]), codes[name]), TOTAL})
+            choices.append({*told_as(name, codes[name], coarser), TOTAL})
     yield from product(*choices)
+
+
+def told_as(name: str, code: str, coarser: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    """The code and what it was merged into, step by step."""
+    told: str | None = code
+    while told is not None:
+        yield told
+        told = coarser.get((name, told))
 
 
 def _by_part(

@@ -11,7 +11,7 @@ import yaml
 
 from schemas.reference import LANGUAGES, Reference
 
-__all__ = ["LabelledCode", "kind_groups", "labelled_codes"]
+__all__ = ["LabelledCode", "kind_groups", "labelled_codes", "near_kinds"]
 
 
 class LabelledCode(NamedTuple):
@@ -35,9 +35,16 @@ def _own() -> Mapping[str, Any]:
 
 
 def kind_groups() -> dict[str, str]:
-    """Kind and the group that it is merged into."""
+    """Kind, or near kinds, and the group that they are merged into."""
     groups: Mapping[str, list[str]] = _own()["groups"]
-    return {kind: group for group, kinds in groups.items() for kind in kinds}
+    found = {kind: group for group, kinds in groups.items() for kind in kinds}
+    return found | {code: found[kinds[0]] for code, kinds in near_kinds().items()}
+
+
+def near_kinds() -> Mapping[str, list[str]]:
+    """Code and the kinds, of one group, that it stands for where one of them is thin."""
+    near: Mapping[str, list[str]] = _own()["near"]
+    return near
 
 
 def labelled_codes(reference: Reference) -> Iterator[LabelledCode]:

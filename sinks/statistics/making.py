@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from clickhouse_connect.driver.client import Client
 
 from sinks.statistics.changes import changes_since
-from sinks.statistics.codes import kind_groups
+from sinks.statistics.codes import kind_groups, near_kinds
 from sinks.statistics.counting import Counter, Part
 from sinks.statistics.cube import Grid, table_of
-from sinks.statistics.dataset import TIME, Dataset
+from sinks.statistics.dataset import TIME, TOTAL, Dataset
 from sinks.statistics.disclosure import (
     Cell,
     CellId,
@@ -33,6 +33,7 @@ from sinks.statistics.disclosure import (
     merge,
     merge_small,
     protect_merging,
+    thin_codes,
 )
 from sinks.statistics.earlier import Earlier
 from sinks.statistics.event_numbers import EventNumbers
@@ -43,7 +44,7 @@ from sinks.statistics.periods import Frequency, Period, state_of
 from sinks.statistics.plain import plain_rows
 from sinks.statistics.rows import PublishedRow, Status, suppressed_rows
 
-__all__ = ["OTHER_REGIONS", "Made", "counted", "dimensions_of", "make"]
+__all__ = ["OTHER_REGIONS", "Made", "counted", "dimensions_of", "make", "merge_thin_kinds"]
 
 OTHER_REGIONS = "other-regions"
 
@@ -176,11 +177,13 @@ def make(
         public,
     )
     release, small = _merge_small_regions(release)
+    release, thin = merge_thin_kinds(release, manifest)
+    beforehand = (*small, *thin)
     known = (*release.public, *_nothing_reported(manifest, release))
     release = replace(release, public=known, least=_at_least_one(manifest, release))
-    changes = changes_since(client, manifest, earlier, release, small)
+    changes = changes_since(client, manifest, earlier, release, beforehand)
     protected = protect_merging(replace(release, changes=changes), _steps(manifest))
-    merges = (*small, *protected.merges)
+    merges = (*beforehand, *protected.merges)
     if protected.merges and changes:
         # changes of merged cells: count them for the codes that are left
         changes = changes_since(client, manifest, earlier, protected.release, merges)
@@ -318,6 +321,50 @@ def _merge_small_regions(release: Release) -> tuple[Release, tuple[Merge, ...]]:
         return release, ()
     done = Merge("region", tuple(sorted(small)), OTHER_REGIONS)
     return merge(release, "region", done.codes, done.into), (done,)
+
+
+def merge_thin_kinds(release: Release, manifest: Manifest) -> tuple[Release, tuple[Merge, ...]]:
+    """By month: kinds of which two thirds of the figures by month and region are sensitive.
+
+    Each with the kind that is near it; for good, so that a series keeps its codes. By quarter every
+    kind is told singly, as far as it can be.
+    """
+    if manifest.frequency is not Frequency.MONTH:
+        return release, ()
+    told = _kinds(table for vintage in release.vintages for table in vintage.tables)
+    there = _kinds(release.tables)
+    thin = thin_codes(replace(release, tables=_by_month_and_region(release, manifest)), "kind")
+    done = []
+    for into, kinds in near_kinds().items():
+        codes = tuple(kind for kind in kinds if kind in there)
+        if len(codes) > 1 and (into in told or not thin.isdisjoint(codes)):
+            release = merge(release, "kind", codes, into)
+            done.append(Merge("kind", codes, into))
+    return release, tuple(done)
+
+
+def _by_month_and_region(release: Release, manifest: Manifest) -> tuple[Table, ...]:
+    """Numbers of events, without totals."""
+    months = {block.code for block in manifest.blocks}
+    return tuple(
+        replace(
+            table,
+            cells=tuple(
+                cell for cell in table.cells if cell.codes[0] in months and TOTAL not in cell.codes
+            ),
+        )
+        for table in release.tables
+        if table.name == "events_by_kind"
+    )
+
+
+def _kinds(tables: Iterable[Table]) -> set[str]:
+    return {
+        cell.codes[table.dimensions.index("kind")]
+        for table in tables
+        if "kind" in table.dimensions
+        for cell in table.cells
+    }
 
 
 def _steps(manifest: Manifest) -> tuple[MergeStep, ...]:

@@ -21,6 +21,7 @@ from sinks.statistics.disclosure.merging import (
     merge,
     merge_small,
     protect_merging,
+    thin_codes,
 )
 from sinks.statistics.disclosure.proofs import Proof, check_proofs
 from sinks.statistics.disclosure.protection import Protection, Release, default_price, protect
@@ -80,5 +81,6 @@ __all__ = [
     "rounded",
     "sensitive_change",
     "sensitive_changes",
+    "thin_codes",
     "why_sensitive",
 ]

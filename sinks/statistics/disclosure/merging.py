@@ -2,16 +2,19 @@
 
 A step names a dimension and the coarser code of each code. When cells are left without a proof, the
 first step that has a coarser code for one of them is taken, for all of them, in every table at
-once: shared margins stay shared. Regions with few active bureaus are merged beforehand.
+once: shared margins stay shared. Merged beforehand are regions with few active bureaus, and codes
+most of whose figures would be hidden anyway.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.errors import PermanentError
 from sinks.statistics.disclosure.protection import Protection, Release, default_price, protect
+from sinks.statistics.disclosure.rules import why_sensitive
 from sinks.statistics.disclosure.tables import (
     Cell,
     CellId,
@@ -19,6 +22,7 @@ from sinks.statistics.disclosure.tables import (
     PublicTotal,
     Table,
     TableError,
+    cells_by_id,
     joined_states,
     rounded,
 )
@@ -31,6 +35,7 @@ __all__ = [
     "merge",
     "merge_small",
     "protect_merging",
+    "thin_codes",
 ]
 
 
@@ -186,6 +191,22 @@ def merge_small(
         small.append(code)
     done = Merge(dimension, tuple(sorted(small)), into)
     return merge(release, dimension, done.codes, into), (done,)
+
+
+def thin_codes(release: Release, dimension: str, *, most_percent: int = 66) -> frozenset[str]:
+    """Codes of which more than that share of the figures, zeros aside, are sensitive.
+
+    By themselves, whatever is hidden with them. Each cell once, in whichever tables it stands.
+    """
+    nonzero, sensitive = Counter[str](), Counter[str]()
+    for cell_id, (cell, is_count) in cells_by_id(release.tables, release.dimensions).items():
+        code = dict(cell_id.at).get(dimension)
+        if cell.value and code is not None:
+            nonzero[code] += 1
+            sensitive[code] += bool(why_sensitive(cell_id, cell, is_count, release.rules))
+    return frozenset(
+        code for code, count in nonzero.items() if 100 * sensitive[code] > most_percent * count
+    )
 
 
 def protect_merging(

@@ -23,6 +23,7 @@ from sinks.statistics.disclosure import (
     merge_small,
     protect,
     protect_merging,
+    thin_codes,
 )
 from tests.unit.sinks.statistics.publishing import published, secrets_of, structure_of
 from tests.unit.sinks.statistics.small_worlds import (
@@ -153,6 +154,20 @@ def test_perturbed_cells_are_not_merged() -> None:
     noisy = replace(release, tables=(replace(release.tables[0], cells=cells),))
     with pytest.raises(TableError, match="merge the true figures first"):
         merge(noisy, "kind", ("arrest", "seizure"), "operational")
+
+
+def test_codes_of_which_most_figures_are_sensitive_are_thin() -> None:
+    assert thin_codes(line(), "kind") == {"arrest", "seizure"}
+
+
+def test_a_code_of_which_two_thirds_are_sensitive_is_not_thin_yet() -> None:
+    parts = {"de": 1}
+    cells = (Cell(("a", "arrest"), 1, parts), Cell(("b", "arrest"), 1, parts))
+    enough = Cell(("c", "arrest"), 400, MANY)
+    dimensions = {"kind": Dimension("kind", {}), "region": Dimension("region", {})}
+    table = Table("t", "events", ("region", "kind"), (*cells, enough))
+    assert thin_codes(Release(dimensions, (table,)), "kind", most_percent=67) == frozenset()
+    assert thin_codes(Release(dimensions, (table,)), "kind", most_percent=66) == {"arrest"}
 
 
 def test_after_two_merges_every_sum_is_still_true() -> None:
