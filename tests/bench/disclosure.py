@@ -1,9 +1,10 @@
 """Releases at size, of facts made in the engine: counted, protected and attacked.
 
 Set R is events by month, region and kind; by month, region and category; by year, region, category
-and kind. What is hidden stands beside hiding whole rows, and beside what no choice of further
-figures could go below: each sum with one sensitive figure needs another hidden one. Seconds are
-the wall's; those of the processor stand beside them.
+and kind; thin kinds are merged as in every release by month. What is hidden stands beside hiding
+whole rows, beside the same without merging, and beside what no choice of further figures could go
+below: each sum with one sensitive figure needs another hidden one. Seconds are the wall's; those
+of the processor stand beside them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from sinks.statistics.disclosure import Protection, Release, System, check_proof
 from sinks.statistics.disclosure.rules import why_sensitive
 from sinks.statistics.event_numbers import EventNumbers
 from sinks.statistics.implied import Implied
-from sinks.statistics.making import counted, dimensions_of
+from sinks.statistics.making import counted, dimensions_of, merge_thin_kinds
 from sinks.statistics.manifest import Manifest
 from sinks.statistics.offences import tell_offences
 from sinks.statistics.periods import Frequency, Period
@@ -42,6 +43,7 @@ _ALLOWED_S = 30.0
 _MILLION = 1_000_000
 _SET_R = ("events_by_kind", "events_by_category", "events_by_category_and_kind")
 _MOST_EVENTS_PERCENT = 1
+_MOST_FIGURES_PERCENT = 20
 
 
 def disclosure() -> Outcome:
@@ -59,9 +61,13 @@ def _measured(bench: str, millions: int) -> Outcome:
         manifest = _manifest(client)
         clock = _Clock(service.process.pid)
         tables = counted(client, manifest)
-        dimensions = dimensions_of(manifest, ())
+        singly = Release(
+            dimensions_of(manifest, ()),
+            tuple(table for table in tables if table.name in _SET_R),
+            manifest.rules,
+        )
         counting = clock.lap()
-        release = Release(dimensions, tuple(t for t in tables if t.name in _SET_R), manifest.rules)
+        release, merges = merge_thin_kinds(singly, manifest)
         protection = protect(release)
         protecting = clock.lap()
         numbers = EventNumbers.of(manifest, release, protection)
@@ -71,6 +77,7 @@ def _measured(bench: str, millions: int) -> Outcome:
         offences, counter = manifest.published_datasets()["offences"], Counter(client, manifest)
         tell_offences(offences, counter, (), "secret", {}, implied, status)
         counting += clock.lap()
+    dimensions = release.dimensions
     structure = structure_of(release.tables, dimensions)
     rows = published(release.tables, dimensions, protection.hidden)
     secrets = secrets_of(release, protection)
@@ -85,6 +92,8 @@ def _measured(bench: str, millions: int) -> Outcome:
     by_table = losses(release.tables, dimensions, protection)
     assert all(100 * loss.hidden_value <= _MOST_EVENTS_PERCENT * loss.value for loss in by_table)
     assert sum(loss.hidden for loss in by_table) < sum(loss.by_whole_rows for loss in by_table)
+    figures = _Figures.of(system, protection)
+    assert 100 * figures.hidden <= _MOST_FIGURES_PERCENT * figures.nonzero
     took = protecting + attacking
     return Outcome(
         bench, "facts/s", round(millions * _MILLION / counting.wall_s),
@@ -95,13 +104,16 @@ def _measured(bench: str, millions: int) -> Outcome:
             "protect": str(protecting),
             "attack": str(attacking),
             "protect and attack, ratio": round(_ALLOWED_S / took.wall_s, 2),
-            "hidden": _percents(system, protection, release),
-            "hidden without restricted events": _without_restricted(release),
+            "hidden": figures.text(system, release),
+            "merged": {done.into: " and ".join(done.codes) for done in merges},
+            "hidden without merging": _protected(singly),
+            "hidden without restricted events": _protected(_without_restricted(release)),
             "by table": {
                 loss.table: f"{loss.hidden} of {loss.nonzero} (whole rows {loss.by_whole_rows}), "
                 f"{100 * loss.hidden_value / loss.value:.2f} % of events"
                 for loss in by_table
             },
+            "shown again": protection.shown_again,
             "programs": protection.programs,
             "fractional": protection.fractional,
             "proofs": len(protection.proofs),
@@ -109,35 +121,52 @@ def _measured(bench: str, millions: int) -> Outcome:
     )  # fmt: skip
 
 
-def _without_restricted(release: Release) -> str:
-    """What is hidden if desks read everything of the kinds that they read."""
+def _without_restricted(release: Release) -> Release:
+    """As if desks read everything of the kinds that they read."""
     tables = tuple(
         replace(t, cells=tuple(replace(cell, restricted={}, read=0) for cell in t.cells))
         for t in release.tables
     )
-    open_to_all = replace(release, tables=tables)
-    system = System(tables, release.dimensions)
-    return _percents(system, protect(open_to_all), open_to_all)
+    return replace(release, tables=tables)
 
 
-def _percents(system: System, protection: Protection, release: Release) -> str:
-    """Of the figures that are not zero, each once."""
-    nonzero = [cell for cell, (found, _) in system.cells.items() if found.value]
-    sensitive = sum(cell in protection.primary for cell in nonzero)
-    hidden = sum(cell in protection.hidden for cell in nonzero)
-    least = sensitive + _fewest_more(system, release)
-    of = len(nonzero) / 100
-    return (
-        f"{hidden / of:.1f} % of {len(nonzero)} (sensitive {sensitive / of:.1f} %, "
-        f"no choice less than {least / of:.1f} %)"
-    )
+def _protected(release: Release) -> str:
+    system = System(release.tables, release.dimensions)
+    return _Figures.of(system, protect(release)).text(system, release)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """Those that are not zero, each once."""
+
+    nonzero: int
+    sensitive: int
+    hidden: int
+
+    @classmethod
+    def of(cls, system: System, protection: Protection) -> _Figures:
+        nonzero = [cell for cell, (found, _) in system.cells.items() if found.value]
+        return cls(
+            len(nonzero),
+            sum(cell in protection.primary for cell in nonzero),
+            sum(cell in protection.hidden for cell in nonzero),
+        )
+
+    def text(self, system: System, release: Release) -> str:
+        """Per cents, and how many figures are left to read."""
+        least = self.sensitive + _fewest_more(system, release)
+        of = self.nonzero / 100
+        return (
+            f"{self.hidden / of:.1f} % of {self.nonzero}, {self.nonzero - self.hidden} shown "
+            f"(sensitive {self.sensitive / of:.1f} %, no choice less than {least / of:.1f} %)"
+        )
 
 
 def _fewest_more(system: System, release: Release) -> float:
     """A lower bound of the nonzero figures that must be hidden with the sensitive ones.
 
     A figure that alone is hidden in a sum is known: so each such sum needs another; the fewest
-    that do, as a linear program. Zeros cost nothing here.
+    that do, as a linear program. Zeros cost nothing here, nor does what nobody publishes.
     """
     sensitive = {
         system.index[cell_id]
@@ -152,7 +181,12 @@ def _fewest_more(system: System, release: Release) -> float:
     ]
     program = highspy.HighsLp()
     program.num_col_, program.num_row_ = len(system.ids), len(lonely)
-    program.col_cost_ = np.array([float(value > 0) for value in system.values])
+    program.col_cost_ = np.array(
+        [
+            float(value > 0 and cell_id in system.cells)
+            for cell_id, value in zip(system.ids, system.values, strict=True)
+        ]
+    )
     program.col_lower_, program.col_upper_ = np.zeros(len(system.ids)), np.ones(len(system.ids))
     program.row_lower_ = np.ones(len(lonely))
     program.row_upper_ = np.full(len(lonely), highspy.kHighsInf)
