@@ -32,11 +32,14 @@ class MoveFinder:
 
     Each cell has a column up and a column down; an open cell that shows a range has two more, free
     within that range. `cost` is the price of hiding an open cell, a unit of its move; None if it
-    must not be hidden.
+    must not be hidden. With no `nodes` an answer that has fractions is none.
     """
 
-    def __init__(self, system: System, cost: Callable[[int], float | None]) -> None:
+    def __init__(
+        self, system: System, cost: Callable[[int], float | None], *, nodes: int = _NODES
+    ) -> None:
         self.system = system
+        self._nodes = nodes
         self.hidden: set[int] = set()
         """Open cells that are hidden by now; a move hides more where it must."""
         self._shut: set[int] = set()
@@ -198,14 +201,17 @@ class MoveFinder:
         try:
             solver.run()
             self.solved += 1
-            if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                solver.clearSolver()
+            status = solver.getModelStatus()
+            if status != highspy.HighsModelStatus.kOptimal:
+                if status != highspy.HighsModelStatus.kInfeasible:
+                    solver.clearSolver()
                 return None
             answer = np.array(solver.getSolution().col_value)
             moves = self._as_integers(answer, target, amount, own)
             if moves is None:
                 self.fractional += 1
-                moves = self._solve_in_integers(answer, target, amount, own)
+                if self._nodes:
+                    moves = self._solve_in_integers(answer, target, amount, own)
         finally:
             solver.changeColBounds(up, 0.0, self._upper[up])
             solver.changeColBounds(down, 0.0, self._room(target, own))
@@ -256,7 +262,7 @@ class MoveFinder:
         small.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
         solver = _solver()
         solver.setOptionValue("presolve", "on")
-        solver.setOptionValue("mip_max_nodes", _NODES)
+        solver.setOptionValue("mip_max_nodes", self._nodes)
         solver.setOptionValue("mip_max_improving_sols", 1)  # any table will do
         solver.passModel(small)
         solver.run()

@@ -30,7 +30,7 @@ class Needless:
         self.targets = targets
         self.proved = proved
         self.finder = MoveFinder(
-            targets.system, lambda number: _PRICE if number in hidden else None
+            targets.system, lambda number: _PRICE if number in hidden else None, nodes=0
         )
         self.finder.hide(hidden)
         self._known = (KnownMoves(targets.system), known)
@@ -43,13 +43,18 @@ class Needless:
             for number in moves:
                 self._proofs_of.setdefault(number, set()).add(key)
 
-    def show(self, numbers: Iterable[int]) -> list[int]:
+    def show(self, numbers: Iterable[int], *, most_programs: int) -> list[int]:
         """Those that may be shown, each given that the ones before are.
 
-        What the fewest proofs move is tried first: that costs least, and shows the most.
+        What the fewest proofs move is tried first: that costs least, and shows the most. After so
+        many linear programs no other is tried.
         """
         by_proofs = sorted(numbers, key=lambda one: (len(self._proofs_of.get(one, ())), one))
-        return [number for number in by_proofs if self._is_needless(number)]
+        return [
+            number
+            for number in by_proofs
+            if self.finder.solved < most_programs and self._is_needless(number)
+        ]
 
     def _is_needless(self, number: int) -> bool:
         if self._leaves_one_alone(number):

@@ -156,8 +156,10 @@ class _Protecting:
         self.widened: dict[Target, Moves] = {}
         """Of secondary cells of earlier releases: by one, one way."""
         self.unprotected: set[int] = set()
-        self.shown_again = self.solved_again = self.fractional_again = 0
-        """Of showing again what need not be hidden: cells, linear programs."""
+        self.tried: set[int] = set()
+        """Secondary cells, before those that need not be hidden are shown again."""
+        self.solved_again = self.fractional_again = 0
+        """Linear programs of that."""
 
     def _find_primary(self, release: Release) -> dict[CellId, frozenset[Reason]]:
         system = self.system
@@ -250,19 +252,14 @@ class _Protecting:
             self.finder.forget(own)
 
     def _show_needless(self) -> None:
-        """Of what is hidden for others, to stay hidden only if a proof needs it."""
-        system = self.system
-        kept = {system.index[cell_id] for cell_id in self.primary} | system.hidden_before
+        """Of what is hidden for others, with half as many linear programs as hiding took."""
+        kept = {self.system.index[cell_id] for cell_id in self.primary} | self.system.hidden_before
         moved = {number for moves in self.proved.values() for number in moves}
-        secondary = moved & self.finder.hidden - kept
-        needless = Needless(self.targets, self.proved, frozenset(kept | secondary), self.known)
-        needless.show(secondary)
-        moved = {number for moves in self.proved.values() for number in moves}
-        self.shown_again = len(secondary - moved)
-        self.solved_again, self.fractional_again = (
-            needless.finder.solved,
-            needless.finder.fractional,
-        )
+        self.tried = moved & self.finder.hidden - kept
+        needless = Needless(self.targets, self.proved, frozenset(kept | self.tried), self.known)
+        needless.show(self.tried, most_programs=self.finder.solved // 2)
+        self.solved_again = needless.finder.solved
+        self.fractional_again = needless.finder.fractional
 
     def _result(self, earlier: frozenset[int]) -> Protection:
         system = self.system
@@ -288,7 +285,7 @@ class _Protecting:
             unprotected=frozenset(system.ids[number] for number in self.unprotected),
             programs=self.finder.solved + self.solved_again,
             fractional=self.finder.fractional + self.fractional_again,
-            shown_again=self.shown_again,
+            shown_again=len(self.tried - secondary),
         )
 
     def _proofs(self) -> Iterator[Proof]:

@@ -160,7 +160,7 @@ def test_codes_of_which_most_figures_are_sensitive_are_thin() -> None:
     assert thin_codes(line(), "kind") == {"arrest", "seizure"}
 
 
-def test_a_code_of_which_two_thirds_are_sensitive_is_not_thin_yet() -> None:
+def test_a_code_is_thin_above_the_share_that_was_asked_for() -> None:
     parts = {"de": 1}
     cells = (Cell(("a", "arrest"), 1, parts), Cell(("b", "arrest"), 1, parts))
     enough = Cell(("c", "arrest"), 400, MANY)
