@@ -62,7 +62,7 @@ class Protection:
     """Linear programs solved."""
     fractional: int
     """Those whose answer had fractions."""
-    shown_again: int
+    shown_again: int = 0
     """Cells that were hidden with the sensitive ones, and proved to be of no use."""
 
     @property

@@ -32,7 +32,7 @@ def numbers(*hidden: tuple[str, str]) -> EventNumbers:
         CellId("events", tuple(sorted({"time_period": m, "region": r}.items())), "")
         for m, r in hidden
     )
-    return EventNumbers.of(manifest, release, Protection({}, secret, (), {}, frozenset(), 0, 0, 0))
+    return EventNumbers.of(manifest, release, Protection({}, secret, (), {}, frozenset(), 0, 0))
 
 
 def test_a_quarter_is_known_where_its_months_are() -> None:
