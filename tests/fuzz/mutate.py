@@ -169,4 +169,5 @@ def _spoiled_list(rng: Random, value: list[Any], lent: Any) -> list[Any]:
     if rng.random() < 0.004:
         count = HUGE_CHARS
     count = min(count, 2 * HUGE_CHARS // (16 + len(str(item))))
-    return (value if rng.random() < 0.5 else []) + [item] * count
+    # each its own: a change of one that they all were would make a record of a hundred megabytes
+    return (value if rng.random() < 0.5 else []) + [copy.copy(item) for _ in range(count)]

@@ -356,8 +356,10 @@ with interruptible():
     [(signal.SIGKILL, -9), (signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 0)],
 )
 def test_no_child_outlives_its_supervisor(tmp_path: Path, end: signal.Signals, code: int) -> None:
+    # nohup would have it ignored
+    heeding = f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n{SUPERVISE}"
     with subprocess.Popen(
-        [sys.executable, "-c", SUPERVISE, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", heeding, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         pids = [int(word) for word in process.stdout.readline().split()]
