@@ -467,8 +467,9 @@ def test_batches_that_come_to_a_hundred_times_their_size_block_nobody_and_take_l
     )
     # Behind three records, the two halves: it stands at the last of them.
     assert [r.value for r in found if r.key == UNREAD] == [b"unread 1 4"]
-    # Of the one broker: a batch that is worked on, and one that is fetched ahead.
-    assert most_mib < WORKER_MIB + 2 * (UNPACKED_BYTES >> 20)
+    # Of the one broker: a batch that is worked on, for a moment the client's copy of it, and one
+    # that is fetched ahead. All that lie there would be more than twice as much.
+    assert most_mib < WORKER_MIB + 3 * (UNPACKED_BYTES >> 20)
 
 
 class Counting(Numbering):
