@@ -6,6 +6,7 @@ would not be used (a CA over http, a login without a server) is refused, never i
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ def _without_login(parts: SplitResult, section: str) -> None:
 
 
 def _ca_file(path: Path) -> None:
-    if not path.is_file():
+    if not os.path.isfile(path):  # of a name that is too long, too
         raise ValueError(f"ca_file {path} is not there: name the CA's PEM file")
     try:
         ssl.create_default_context(cafile=path)

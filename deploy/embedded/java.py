@@ -7,6 +7,7 @@ runtime's `release` file where there is one: starting a JVM to ask it takes a th
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -38,7 +39,7 @@ class JavaRuntime:
 def find_java(explicit: Path | None, environ: Mapping[str, str]) -> JavaRuntime:
     """The first Java of at least version 17."""
     if explicit is not None:
-        program = explicit / "bin" / "java" if explicit.is_dir() else explicit
+        program = explicit / "bin" / "java" if os.path.isdir(explicit) else explicit
         major = _major(program)
         if major is None:
             raise ConfigurationError(
@@ -83,7 +84,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
 def _major(program: Path) -> int | None:
     """The version's first number, or None for a program that is not there or does not run."""
     release = program.resolve().parent.parent / "release"
-    if program.is_file() and release.is_file():
+    if os.path.isfile(program) and os.path.isfile(release):
         match = re.search(r'^JAVA_VERSION="(\d+)', release.read_text("utf-8", "replace"), re.M)
         if match:
             return int(match[1])

@@ -309,6 +309,14 @@ def test_where_none_runs_the_remedy_is_named(tmp_path: Path) -> None:
             "ca_file /no/such/ca.pem is not there",
         ),
         (
+            {
+                **OUTSIDE,
+                "LIAISON_REGISTRY__URL": "https://registry",
+                "LIAISON_REGISTRY__CA_FILE": "9" * 5000,
+            },
+            "9 is not there",
+        ),
+        (
             {"LIAISON_CLICKHOUSE__URL": "https://c", "LIAISON_CLICKHOUSE__CA_FILE": __file__},
             "holds no certificate",
         ),

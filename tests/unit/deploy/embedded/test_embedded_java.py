@@ -53,6 +53,11 @@ def test_a_named_java_that_is_too_old_is_an_error(tmp_path: Path, version: str, 
     assert "LIAISON_JAVA" in str(refused.value)
 
 
+def test_a_named_java_whose_name_no_folder_can_hold_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be run"):
+        find_java(tmp_path / ("9" * 5000), {})
+
+
 def test_a_named_java_that_does_not_run_is_an_error(tmp_path: Path) -> None:
     _java(tmp_path, version="21", exit_code=1)
     with pytest.raises(ConfigurationError, match="cannot be run"):
